@@ -34,6 +34,9 @@ void wr_buf_add(wr_buf *b, const void *data, size_t len);
 void wr_buf_adds(wr_buf *b, const char *s);
 void wr_buf_addc(wr_buf *b, char c);
 void wr_buf_addf(wr_buf *b, const char *fmt, ...) WR_PRINTF(2, 3);
+/* wr_buf_reserve makes room for `more` bytes at once (for secrets: growing by copies would leave
+ * traces in freed memory); false, and failed, when that passes the maximum or memory. */
+bool wr_buf_reserve(wr_buf *b, size_t more);
 /* wr_buf_take hands the memory to the caller (free with free()); NULL if the buffer failed. */
 char *wr_buf_take(wr_buf *b);
 

@@ -42,6 +42,9 @@ typedef struct wr_err {
 /* wr_fail fills *err (which may be NULL) and returns -1, so that callers can `return wr_fail(…)`.
  */
 int wr_fail(wr_err *err, wr_code code, const char *fmt, ...) WR_PRINTF(3, 4);
+/* wr_fail_errno is wr_fail for a failed system call: the code follows from errnum, and the message
+ * is "…: No such file or directory". */
+int wr_fail_errno(wr_err *err, int errnum, const char *fmt, ...) WR_PRINTF(3, 4);
 /* wr_err_wrap puts "context: " in front of the message; returns -1. No-op on NULL. */
 int wr_err_wrap(wr_err *err, const char *fmt, ...) WR_PRINTF(2, 3);
 /* wr_err_name gives the lower-case machine name ("not_found"); wr_err_text the sentence. */

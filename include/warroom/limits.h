@@ -40,6 +40,7 @@
 
 #define WR_SSHSIG_MAX     (16u << 10) /* armoured SSHSIG; ed25519 and sk are under 1 KiB */
 #define WR_SIGNERS_MAX    (256u << 10)
+#define WR_MAX_SIGNERS    1024 /* entries: a few keys for each operator */
 #define WR_PASSPHRASE_MAX 512
 #define WR_SECRET_MAX     4096 /* ${file:} and ${env:} values */
 

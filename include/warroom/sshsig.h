@@ -40,14 +40,17 @@ WR_CHECKED int wr_sshsig_verify(const wr_sshsig *sig, const char *ns, const void
 /* wr_sshsig_sign writes an armoured SSHSIG made with a libsodium secret key (64 bytes), sha512. */
 WR_CHECKED int wr_sshsig_sign(wr_buf *armoured, const uint8_t secret[static 64], const char *ns,
                               const void *msg, size_t len, wr_err *err);
-/* wr_pubkey_line parses "ssh-ed25519 AAAA… comment"; wr_pubkey_format writes it without comment. */
+/* wr_pubkey_parse parses "ssh-ed25519 AAAA… comment" (one line, a newline may follow);
+ * wr_pubkey_format appends it without comment or newline. wr_pubkey_from_ed25519 checks nothing: it
+ * is for keys that we made. */
 WR_CHECKED int wr_pubkey_parse(wr_pubkey *out, const char *line, wr_err *err);
 void wr_pubkey_format(wr_buf *out, const wr_pubkey *key);
 void wr_pubkey_from_ed25519(wr_pubkey *out, const uint8_t public_key[static 32]);
 
-/* allowed_signers(5 in ssh-keygen): principals (comma-separated patterns; only literal names are
- * accepted by us), options cert-authority (refused), namespaces=, valid-after=, valid-before=, key.
- */
+/* allowed_signers (ssh-keygen(1)): principals (comma-separated patterns; only literal names are
+ * accepted by us, one entry each), options cert-authority (refused), namespaces= (a pattern list,
+ * as OpenSSH matches it), valid-after= and valid-before= (inclusive; UTC only: "20260125Z",
+ * "202601251240Z", "20260125124015Z"), key. */
 typedef struct wr_signer {
 	char principal[64];
 	wr_pubkey key;
@@ -69,5 +72,11 @@ void wr_signers_free(wr_signers *s);
  * says which of these failed (unknown principal, key not theirs, expired, namespace). */
 const wr_signer *wr_signers_find(const wr_signers *s, const char *principal, const wr_pubkey *key,
                                  const char *ns, int64_t at_us, wr_err *err);
+/* wr_signers_same_key: the first entry that holds `key` under another principal, or NULL. One key
+ * under two names is legal in the file, but one person must not be able to approve twice: callers
+ * refuse it. The point alone is compared, so that a FIDO and a plain entry of one key are the same.
+ */
+const wr_signer *wr_signers_same_key(const wr_signers *s, const wr_pubkey *key,
+                                     const char *other_than_principal);
 
 #endif
