@@ -17,11 +17,14 @@ const uint8_t *wr_secret_bytes(const wr_secret *s); /* 64 bytes for wr_sshsig_si
 
 typedef enum wr_seal_cost { WR_SEAL_INTERACTIVE, WR_SEAL_MODERATE } wr_seal_cost;
 
-/* wr_seal_new makes a key pair and writes the file's text into *out. `seed` NULL: random. */
+/* wr_seal_new makes a random key pair and appends the file's text to *out. `principal` must be a
+ * wr_name_ok name; an empty passphrase is refused. Uses 64 MiB (interactive) or 256 MiB (moderate)
+ * of memory for some tenths of a second. */
 WR_CHECKED int wr_seal_new(wr_buf *out, wr_pubkey *pub, const char *principal,
                            const char *passphrase, size_t passphrase_len, wr_seal_cost cost,
                            wr_err *err);
-/* wr_seal_open: WR_E_DENIED on a wrong passphrase. principal: 64 bytes. */
+/* wr_seal_open: WR_E_DENIED on a wrong passphrase (or a changed file: they cannot be told apart),
+ * WR_E_LIMIT on costs over the caps, before any work. principal: 64 bytes. Free the result. */
 WR_CHECKED wr_secret *wr_seal_open(const char *text, size_t len, const char *passphrase,
                                    size_t passphrase_len, char principal[static 64], wr_pubkey *pub,
                                    wr_err *err);

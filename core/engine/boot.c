@@ -1,0 +1,214 @@
+/* boot.c: coming up and going down.
+ *
+ * Order matters: configuration, ledger (its lock says that we are the only engine here), fold
+ * everything, say engine_started, settle what a crash left open, and only then look at the platform
+ * and open the door. */
+#include <fcntl.h>
+#include <libgen.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/engine.h"
+#include "warroom/io.h"
+#include "warroom/log.h"
+
+#define RUNNER_THREADS 4
+
+static int load_config(engine *e, const char *path, wr_err *err)
+{
+	wr_findings f = {0};
+	e->cfg = wr_config_load(path, &f);
+	wr_findings_print(&f, stderr);
+	size_t errors = f.errors;
+	wr_findings_free(&f);
+	if (!e->cfg)
+		return wr_fail(err, WR_E_INVALID, "%zu error%s in %s; nothing was started", errors,
+		               errors == 1 ? "" : "s", path);
+	return 0;
+}
+
+static int replay_one(void *ctx, const wr_receipt *r)
+{
+	engine *e = ctx;
+	engine_load_plan(e, r);
+	engine_fold_line(e, r->line, r->len);
+	return 0;
+}
+
+static int append_now(engine *e, json_t *receipt, wr_err *err)
+{
+	int64_t seq;
+	if (wr_ledger_append(e->ledger, receipt, e->epoch, &seq, err) != 0) return -1;
+	return wr_ledger_read(e->ledger, seq, replay_one, e, err) < 0 ? -1 : 0;
+}
+
+static size_t unfinished(const engine *e)
+{
+	const wr_op *ops[64];
+	size_t n = wr_state_ops(e->state, ops, 64), open = 0;
+	for (size_t i = 0; i < n; i++) open += !wr_op_final(ops[i]->state);
+	return open;
+}
+
+static int open_ledger(engine *e, wr_err *err)
+{
+	char actor[128];
+	snprintf(actor, sizeof actor, "engine:%s", e->cfg->observer);
+	wr_ledger_opts opts = {.dir = e->cfg->ledger_dir,
+	                       .partition = e->cfg->partition,
+	                       .stream = e->cfg->stream,
+	                       .actor = actor,
+	                       .engine_key = e->cfg->engine_key,
+	                       .clock = e->clock,
+	                       .random = &wr_random_system};
+	wr_ledger_opened opened = {0};
+	e->ledger = wr_ledger_open_dir(&opts, &opened, err);
+	if (!e->ledger) return -1;
+	if (wr_ledger_read(e->ledger, 0, replay_one, e, err) < 0) return -1;
+	e->epoch = wr_state_epoch(e->state) + 1;
+	if (opened.torn_tail) {
+		wr_log(WR_LOG_WARN, "ledger", "an unfinished record of %lld bytes was moved to %s",
+		       (long long)opened.torn_bytes, opened.torn_file);
+		if (append_now(e,
+		               json_pack("{s:s, s:I, s:s}", "operation", "ledger_recovered", "torn_bytes",
+		                         (json_int_t)opened.torn_bytes, "torn_file", opened.torn_file),
+		               err) != 0)
+			return -1;
+	}
+	char config_hash[WR_HEX_LEN];
+	wr_hex(config_hash, e->cfg->hash, sizeof e->cfg->hash);
+	return append_now(e,
+	                  json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "operation", "engine_started",
+	                            "version", WR_VERSION, "config_hash", config_hash, "platform",
+	                            e->cfg->platform, "observer", e->cfg->observer,
+	                            "recovered_operations", (json_int_t)unfinished(e)),
+	                  err);
+}
+
+/* The signers in force go into the ledger, so that it can be verified by itself. */
+static int copy_signers(engine *e, wr_err *err)
+{
+	wr_buf text = WR_BUF_INIT(WR_SIGNERS_MAX);
+	wr_signers signers = {0};
+	char copy[4096];
+	int rc = wr_read_file(&text, e->cfg->allowed_signers, WR_SIGNERS_MAX, WR_NOT_WRITABLE, err);
+	if (rc == 0)
+		rc = wr_signers_parse(&signers, wr_buf_cstr(&text), text.len, e->cfg->allowed_signers, err);
+	if (rc == 0) rc = wr_path_join(copy, sizeof copy, e->cfg->ledger_dir, "allowed_signers", err);
+	if (rc == 0) rc = wr_write_file(copy, wr_buf_cstr(&text), text.len, 0640, err);
+	wr_signers_free(&signers);
+	wr_buf_free(&text);
+	return rc;
+}
+
+static int socket_dir(engine *e, wr_err *err)
+{
+	char path[4096];
+	snprintf(path, sizeof path, "%s", e->cfg->socket);
+	return wr_mkdirs(dirname(path), 0750, err);
+}
+
+/* Callbacks from other threads: each makes a message. */
+static void on_report(void *ctx, const wr_step_report *r, wr_command_kind kind)
+{
+	engine *e = ctx;
+	msg *m = calloc(1, sizeof *m);
+	WR_ASSERT(m);
+	m->kind = MSG_REPORT;
+	m->command = kind;
+	m->report = *r;
+	/* Never dropped: the runner waits while the inbox is full. */
+	while (!wr_queue_push(e->inbox, m)) {
+		if (atomic_load(&e->stopping)) {
+			free(m);
+			return;
+		}
+		usleep(1000);
+	}
+}
+
+static void on_output(void *ctx, const char *operation_id, size_t index, const char *text)
+{
+	engine *e = ctx;
+	msg *m = calloc(1, sizeof *m);
+	if (!m) return;
+	m->kind = MSG_OUTPUT;
+	snprintf(m->output.operation_id, sizeof m->output.operation_id, "%s", operation_id);
+	m->output.index = index;
+	snprintf(m->output.text, sizeof m->output.text, "%s", text);
+	if (!wr_queue_push(e->samples, m))
+		free(m); /* only for the eyes; the result keeps its own tail */
+}
+
+static void on_sample(void *ctx, const wr_sample *s)
+{
+	engine *e = ctx;
+	msg *m = calloc(1, sizeof *m);
+	if (!m) return;
+	m->kind = MSG_SAMPLE;
+	m->sample = *s;
+	if (!wr_queue_push(e->samples, m)) free(m);
+}
+
+int engine_boot(engine *e, const char *config_path, wr_err *err)
+{
+	if (sodium_init() < 0) return wr_fail(err, WR_E_BUG, "libsodium does not start");
+	e->clock = &wr_clock_system;
+	e->started_us = wr_wall_us(e->clock);
+	atomic_init(&e->stopping, false);
+	if (load_config(e, config_path, err) != 0) return -1;
+	e->inbox = wr_queue_new(WR_EVENTS_MAX);
+	e->samples = wr_queue_new(WR_EVENTS_MAX);
+	e->state = wr_state_new(e->cfg);
+	e->world = wr_world_new(e->cfg);
+	if (!e->inbox || !e->samples || !e->state || !e->world)
+		return wr_fail(err, WR_E_NOMEM, "out of memory");
+	e->world->ledger_ok = true;
+	if (open_ledger(e, err) != 0) return wr_err_wrap(err, "ledger %s", e->cfg->ledger_dir);
+	if (copy_signers(e, err) != 0) return wr_err_wrap(err, "operators.allowed_signers");
+	e->runner = wr_runner_start(RUNNER_THREADS, e->clock, on_report, on_output, e, err);
+	if (!e->runner) return -1;
+	if (socket_dir(e, err) != 0) return -1;
+	e->api = api_start(e->cfg->socket, e->cfg->socket_group, e->inbox, err);
+	if (!e->api) return -1;
+	e->prober = wr_prober_start(e->cfg, e->clock, on_sample, e, err);
+	if (!e->prober) return -1;
+	return engine_threads_start(e, err);
+}
+
+void engine_shutdown(engine *e, const char *reason)
+{
+	atomic_store(&e->stopping, true);
+	wr_prober_stop(e->prober);
+	engine_threads_stop(e);
+	if (e->runner) wr_runner_stop(e->runner);
+	api_stop(e->api);
+	if (e->ledger) {
+		wr_err err = {0};
+		int64_t seq;
+		if (reason &&
+		    wr_ledger_append(
+		        e->ledger, json_pack("{s:s, s:s}", "operation", "engine_stopped", "reason", reason),
+		        e->epoch, &seq, &err) != 0)
+			wr_log(WR_LOG_ERROR, "ledger", "the stop is not recorded: %s", err.msg);
+		wr_ledger_close(e->ledger);
+	}
+	while (e->waiting_first) {
+		msg *m = e->waiting_first;
+		e->waiting_first = m->next;
+		msg_free(m);
+	}
+	if (e->flight_msg) msg_free(e->flight_msg);
+	if (e->flight_plan) json_decref(e->flight_plan);
+	wr_effects_clear(&e->flight);
+	if (e->inbox) wr_queue_free(e->inbox, msg_free);
+	if (e->samples) wr_queue_free(e->samples, msg_free);
+	for (size_t i = 0; i < DRAFTS; i++)
+		if (e->drafts[i].plan) json_decref(e->drafts[i].plan);
+	for (size_t i = 0; i < CHALLENGES; i++) free(e->challenges[i].text);
+	wr_world_free(e->world);
+	wr_state_free(e->state);
+	wr_config_free(e->cfg);
+}

@@ -1,0 +1,171 @@
+/* request.c: the API's routes on the main loop's side. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/engine.h"
+#include "engine/request.h"
+#include "warroom/json.h"
+#include "warroom/text.h"
+
+void request_json(engine *e, request *r, int status, json_t *body)
+{
+	wr_buf out = WR_BUF_INIT(32u << 20);
+	if (body) wr_json_dump(&out, body);
+	wr_buf_addc(&out, '\n');
+	r->status = body && wr_buf_ok(&out) ? status : 500;
+	r->answer_len = out.len;
+	r->answer = wr_buf_take(&out);
+	if (!r->answer) {
+		r->answer = strdup(
+		    "{\"error\":{\"code\":\"nomem\",\"message\":\"out of memory\",\"rule\":\"\"}}\n");
+		r->answer_len = r->answer ? strlen(r->answer) : 0;
+	}
+	if (body) json_decref(body);
+	api_answer(e->api, r);
+}
+
+void request_error(engine *e, request *r, int status, const char *code, const char *rule,
+                   const char *fmt, ...)
+{
+	char text[512], clean[512];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	wr_sanitise_to(clean, sizeof clean, text);
+	request_json(
+	    e, r, status,
+	    json_pack("{s:{s:s, s:s, s:s}}", "error", "code", code, "rule", rule, "message", clean));
+}
+
+void request_accepted(engine *e, request *r, const wr_signed *s)
+{
+	const wr_op *op = wr_state_op(e->state, s->operation_id);
+	request_json(e, r, 200,
+	             json_pack("{s:b, s:s, s:s, s:s}", "accepted", 1, "operation_id", s->operation_id,
+	                       "decision", s->decision, "state",
+	                       op ? wr_op_state_name(op->state) : "unknown"));
+}
+
+static void answer_plan(engine *e, request *r)
+{
+	candidate c;
+	if (!request_action(e, r, r->query_action, r->query_from, r->query_to, r->query_runbook, &c))
+		return;
+	wr_head head;
+	wr_ledger_head(e->ledger, &head);
+	char hex[WR_HEX_LEN], hash[WR_HEX_LEN], words[WR_WORDS_LEN];
+	wr_hex(hex, head.hash, sizeof head.hash);
+	wr_err err = {0};
+	json_t *plan = wr_plan_make(e->cfg, e->state, e->world, c.runbook, c.from, c.to, hex,
+	                            wr_wall_us(e->clock), &err);
+	if (!plan || wr_plan_hash(plan, hash, words, &err) != 0) {
+		if (plan) json_decref(plan);
+		request_error(e, r, 409, wr_err_name(err.code), "", "no plan: %s", err.msg);
+		return;
+	}
+	wr_buf text = WR_BUF_INIT(WR_BLOB_MAX);
+	wr_plan_text(plan, &text);
+	request_json(e, r, 200,
+	             json_pack("{s:o, s:s, s:s, s:s}", "plan", plan, "plan_hash", hash, "words", words,
+	                       "text", wr_buf_cstr(&text)));
+	wr_buf_free(&text);
+}
+
+static void answer_operation(engine *e, request *r)
+{
+	const char *id = r->path + strlen("/v1/operations/");
+	const wr_op *op = wr_state_op(e->state, id);
+	draft *d = op ? NULL : engine_draft(e, id);
+	if (!op && !d) {
+		request_error(e, r, 404, "not_found", "", "no such operation");
+		return;
+	}
+	const json_t *plan = op ? op->plan : d->plan;
+	wr_buf text = WR_BUF_INIT(WR_BLOB_MAX);
+	if (plan) wr_plan_text(plan, &text);
+	json_t *body = json_pack("{s:s}", "text", wr_buf_cstr(&text));
+	if (body && op) json_object_set_new(body, "operation", view_operation(e, op));
+	if (body && d)
+		json_object_set_new(body, "operation",
+		                    json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", d->id, "state", "draft",
+		                              "words", d->words, "plan_hash", d->plan_hash, "reason",
+		                              d->reason));
+	if (body) json_object_set_new(body, "plan", plan ? json_deep_copy(plan) : json_null());
+	wr_buf_free(&text);
+	request_json(e, r, 200, body);
+}
+
+struct collect {
+	json_t *list;
+	int64_t left;
+};
+
+static int collect_receipt(void *ctx, const wr_receipt *rc)
+{
+	struct collect *c = ctx;
+	if (c->left-- <= 0) return 1;
+	json_t *one = wr_receipt_json(rc);
+	if (one) json_array_append_new(c->list, one);
+	return 0;
+}
+
+static void answer_receipts(engine *e, request *r)
+{
+	wr_head head;
+	wr_ledger_head(e->ledger, &head);
+	int64_t limit = r->query_limit < 1 ? 1 : r->query_limit > 500 ? 500 : r->query_limit;
+	int64_t from = r->query_since; /* "from" is a region name elsewhere; a number here */
+	if (r->query_from) from = strtoll(r->query_from, NULL, 10);
+	if (from < 0) from = head.count + from;
+	if (from < 0) from = 0;
+	struct collect c = {.list = json_array(), .left = limit};
+	wr_err err = {0};
+	if (wr_ledger_read(e->ledger, from, collect_receipt, &c, &err) < 0) {
+		json_decref(c.list);
+		request_error(e, r, 503, wr_err_name(err.code), "", "%s", err.msg);
+		return;
+	}
+	char hex[WR_HEX_LEN];
+	wr_hex(hex, head.hash, sizeof head.hash);
+	request_json(e, r, 200,
+	             json_pack("{s:o, s:{s:I, s:s}}", "receipts", c.list, "head", "count",
+	                       (json_int_t)head.count, "hash", hex));
+}
+
+void engine_request(engine *e, msg *m)
+{
+	request *r = m->request;
+	if (!strcmp(r->path, "/v1/sign") || !strcmp(r->path, "/v1/challenge")) {
+		wr_err err = {0};
+		json_t *body = wr_json_parse(r->body.data ? r->body.data : "", r->body.len, &err);
+		if (!json_is_object(body)) {
+			request_error(e, r, 400, "invalid", "", "the body is not a JSON object%s%s",
+			              err.msg[0] ? ": " : "", err.msg);
+			msg_free(m);
+		} else if (r->path[4] == 's') {
+			engine_sign(e, m, body);
+		} else {
+			engine_challenge(e, r, body);
+			msg_free(m);
+		}
+		json_decref(body);
+		return;
+	}
+	if (!strcmp(r->path, "/v1/version"))
+		request_json(e, r, 200,
+		             json_pack("{s:s, s:i, s:s}", "version", WR_VERSION, "api", 1, "platform",
+		                       e->cfg->platform));
+	else if (!strcmp(r->path, "/v1/plan"))
+		answer_plan(e, r);
+	else if (!strcmp(r->path, "/v1/receipts"))
+		answer_receipts(e, r);
+	else if (!strcmp(r->path, "/v1/why")) {
+		candidate c;
+		if (request_action(e, r, r->query_action, r->query_from, r->query_to, r->query_runbook, &c))
+			request_json(e, r, 200, view_action(e, c.runbook, c.from, c.to));
+	} else
+		answer_operation(e, r);
+	msg_free(m);
+}

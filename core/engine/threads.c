@@ -1,0 +1,106 @@
+/* threads.c: the auditor (verifies our own ledger again and again) and the traffic watch (reads the
+ * weights). */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/engine.h"
+#include "warroom/log.h"
+
+#define AUDIT_EVERY_MS 60000
+#define NAP_MS         100
+
+/* Sleeps until due or the engine stops; false when stopping. */
+static bool nap_until(engine *e, int64_t due_ms)
+{
+	while (!atomic_load(&e->stopping) && wr_mono_ms(e->clock) < due_ms) usleep(NAP_MS * 1000);
+	return !atomic_load(&e->stopping);
+}
+
+static void audit_once(engine *e)
+{
+	wr_verify_report rep = {0};
+	wr_err err = {0};
+	msg *m = calloc(1, sizeof *m);
+	if (!m) return;
+	m->kind = MSG_AUDIT;
+	if (wr_ledger_verify(e->cfg->ledger_dir, &rep, NULL, NULL, &err) != 0) {
+		snprintf(m->audit.text, sizeof m->audit.text, "cannot verify: %.200s", err.msg);
+	} else {
+		m->audit.ok = rep.ok;
+		m->audit.checked = rep.checked;
+		if (!rep.ok && rep.anomaly_count)
+			snprintf(m->audit.text, sizeof m->audit.text, "%s at seq %lld: %.180s",
+			         wr_anomaly_name(rep.anomalies[0].kind), (long long)rep.anomalies[0].seq,
+			         rep.anomalies[0].text);
+	}
+	wr_verify_free(&rep);
+	m->audit.at_us = wr_wall_us(e->clock);
+	if (!wr_queue_push(e->inbox, m)) free(m);
+}
+
+static void *auditor_main(void *ctx)
+{
+	engine *e = ctx;
+	int64_t due = 0;
+	while (nap_until(e, due)) {
+		audit_once(e);
+		due = wr_mono_ms(e->clock) + AUDIT_EVERY_MS;
+	}
+	return NULL;
+}
+
+static void watch_weights(engine *e, size_t i)
+{
+	msg *m = calloc(1, sizeof *m);
+	if (!m) return;
+	m->kind = MSG_SAMPLE;
+	m->sample.target = WR_T_WEIGHTS;
+	m->sample.index = i;
+	wr_err err = {0};
+	if (wr_traffic_get(e->cfg, i, m->sample.weights, &err) != 0) {
+		m->sample.vars.error = true;
+		for (size_t k = 0; k < WR_MAX_REGIONS; k++) m->sample.weights[k] = -1;
+		snprintf(m->sample.detail, sizeof m->sample.detail, "%.190s", err.msg);
+	}
+	m->sample.at_us = wr_wall_us(e->clock);
+	if (!wr_queue_push(e->samples, m)) free(m);
+}
+
+static void *traffic_main(void *ctx)
+{
+	engine *e = ctx;
+	int64_t due[WR_MAX_TRAFFIC] = {0};
+	for (;;) {
+		int64_t next = INT64_MAX;
+		for (size_t i = 0; i < e->cfg->traffic_count && !atomic_load(&e->stopping); i++) {
+			if (wr_mono_ms(e->clock) >= due[i]) {
+				watch_weights(e, i);
+				due[i] = wr_mono_ms(e->clock) + e->cfg->traffic[i].interval_ms;
+			}
+			if (due[i] < next) next = due[i];
+		}
+		if (!nap_until(e, next)) return NULL;
+	}
+}
+
+int engine_threads_start(engine *e, wr_err *err)
+{
+	if (pthread_create(&e->auditor, NULL, auditor_main, e) != 0)
+		return wr_fail(err, WR_E_IO, "cannot start a thread");
+	e->auditor_up = true;
+	if (e->cfg->traffic_count) {
+		if (pthread_create(&e->traffic_watch, NULL, traffic_main, e) != 0)
+			return wr_fail(err, WR_E_IO, "cannot start a thread");
+		e->traffic_up = true;
+	}
+	return 0;
+}
+
+void engine_threads_stop(engine *e)
+{
+	atomic_store(&e->stopping, true);
+	if (e->auditor_up) pthread_join(e->auditor, NULL);
+	if (e->traffic_up) pthread_join(e->traffic_watch, NULL);
+	e->auditor_up = e->traffic_up = false;
+}
