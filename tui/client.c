@@ -1,0 +1,163 @@
+/* client.c: one libcurl handle on a Unix socket. */
+#include "client.h"
+
+#include <curl/curl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "warroom/json.h"
+#include "warroom/text.h"
+
+#define ANSWER_MAX (32u << 20)
+#define CONNECT_MS 2000
+
+struct client {
+	CURL *curl;
+	char *socket;
+	atomic_bool interrupt;
+};
+
+client *client_new(const char *socket_path, wr_err *err)
+{
+	client *c = calloc(1, sizeof *c);
+	if (c) c->socket = strdup(socket_path);
+	if (c) c->curl = curl_easy_init();
+	if (!c || !c->socket || !c->curl) {
+		client_free(c);
+		wr_fail(err, WR_E_NOMEM, "out of memory");
+		return NULL;
+	}
+	atomic_init(&c->interrupt, false);
+	return c;
+}
+
+void client_free(client *c)
+{
+	if (!c) return;
+	if (c->curl) curl_easy_cleanup(c->curl);
+	free(c->socket);
+	free(c);
+}
+
+const char *client_socket(const client *c)
+{
+	return c->socket;
+}
+void client_interrupt(client *c)
+{
+	atomic_store(&c->interrupt, true);
+}
+void client_clear_interrupt(client *c)
+{
+	atomic_store(&c->interrupt, false);
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *ctx)
+{
+	wr_buf *b = ctx;
+	wr_buf_add(b, data, size * n);
+	return wr_buf_ok(b) ? size * n : 0;
+}
+
+static int on_progress(void *ctx, curl_off_t dt, curl_off_t dn, curl_off_t ut, curl_off_t un)
+{
+	(void)dt;
+	(void)dn;
+	(void)ut;
+	(void)un;
+	client *c = ctx;
+	return atomic_load(&c->interrupt) ? 1 : 0;
+}
+
+static void configure(client *c, const char *path, const char *body, size_t len, int64_t timeout_ms,
+                      wr_buf *answer, struct curl_slist *headers)
+{
+	char url[2048];
+	snprintf(url, sizeof url, "http://warroom%s", path);
+	curl_easy_reset(c->curl);
+	curl_easy_setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
+	curl_easy_setopt(c->curl, CURLOPT_URL, url);
+	curl_easy_setopt(c->curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, answer);
+	curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, c);
+	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
+	if (body) {
+		curl_easy_setopt(c->curl, CURLOPT_POST, 1L);
+		curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body);
+		curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE, (long)len);
+	}
+}
+
+static wr_code code_of(const char *name)
+{
+	for (int i = 0; i <= WR_E_BUG; i++)
+		if (!strcmp(name, wr_err_name((wr_code)i))) return (wr_code)i;
+	return WR_E_INVALID;
+}
+
+static void refuse(const json_t *answer, long status, wr_err *err)
+{
+	const json_t *e = json_object_get(answer, "error");
+	const char *rule = wr_json_str(e, "rule", ""),
+	           *text = wr_json_str(e, "message", "the engine refused");
+	wr_code code = status == 503 ? WR_E_CONFLICT : code_of(wr_json_str(e, "code", "invalid"));
+	/* "unavailable" is kept for an engine that cannot be reached. */
+	if (code == WR_E_UNAVAILABLE || code == WR_E_OK) code = WR_E_CONFLICT;
+	wr_fail(err, code, "%s%s%s", rule, *rule ? ": " : "", text);
+}
+
+json_t *client_call(client *c, const char *path, const json_t *body, int64_t timeout_ms,
+                    wr_err *err)
+{
+	wr_buf answer = WR_BUF_INIT(ANSWER_MAX), text = WR_BUF_INIT(WR_API_BODY_MAX);
+	struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+	headers = curl_slist_append(headers, "Expect:");
+	if (body) wr_json_dump(&text, body);
+	json_t *result = NULL;
+	if (!wr_buf_ok(&text)) {
+		wr_fail(err, WR_E_LIMIT, "the request is larger than the engine takes");
+		goto done;
+	}
+	configure(c, path, body ? wr_buf_cstr(&text) : NULL, text.len, timeout_ms, &answer, headers);
+	CURLcode rc = curl_easy_perform(c->curl);
+	long status = 0;
+	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (rc == CURLE_ABORTED_BY_CALLBACK) {
+		wr_fail(err, WR_E_CANCELLED, "cancelled");
+	} else if (rc != CURLE_OK) {
+		wr_fail(err, WR_E_UNAVAILABLE, "cannot reach the engine at %s: %s; is warroomd running?",
+		        c->socket, curl_easy_strerror(rc));
+	} else if (!(result = wr_json_parse(wr_buf_cstr(&answer), answer.len, err))) {
+		wr_err_wrap(err, "the engine's answer cannot be read");
+	} else if (status != 200) {
+		refuse(result, status, err);
+		json_decref(result);
+		result = NULL;
+	}
+done:
+	curl_slist_free_all(headers);
+	wr_buf_free(&answer);
+	wr_buf_free(&text);
+	return result;
+}
+
+void client_query(wr_buf *path, const char *key, const char *value)
+{
+	if (!value) return;
+	wr_buf_addf(path, "%c%s=", path->data && strchr(path->data, '?') ? '&' : '?', key);
+	for (const unsigned char *p = (const unsigned char *)value; *p; p++) {
+		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+		             (*p >= '0' && *p <= '9') || (*p && strchr("-._~", *p));
+		if (plain)
+			wr_buf_addc(path, (char)*p);
+		else
+			wr_buf_addf(path, "%%%02X", *p);
+	}
+}
