@@ -18,9 +18,11 @@
 /* ---- operations ---- */
 #define WR_OP_STATES(X)                                                                            \
 	X(PROPOSED, "proposed")                                                                        \
-	X(APPROVED, "approved") X(RUNNING, "running") X(HELD, "held") X(ROLLING_BACK, "rolling_back")  \
-	    X(COMPLETED, "completed") X(ROLLED_BACK, "rolled_back") X(ABORTED, "aborted")              \
-	        X(FAILED, "failed") X(EXPIRED, "expired") X(DENIED, "denied")
+	X(APPROVED, "approved")                                                                        \
+	X(RUNNING, "running")                                                                          \
+	X(HELD, "held") X(ROLLING_BACK, "rolling_back") X(COMPLETED, "completed")                      \
+	    X(ROLLED_BACK, "rolled_back") X(ABORTED, "aborted") X(FAILED, "failed")                    \
+	        X(EXPIRED, "expired") X(DENIED, "denied")
 typedef enum wr_op_state {
 #define X(id, name) WR_OP_##id,
 	WR_OP_STATES(X)
@@ -32,9 +34,10 @@ bool wr_op_final(wr_op_state s);
 
 #define WR_SS(X)                                                                                   \
 	X(WAITING, "waiting")                                                                          \
-	X(RUNNING, "running") X(DONE, "done") X(FAILED, "failed") X(UNCERTAIN, "uncertain")            \
-	    X(SKIPPED, "skipped") X(UNDOING, "undoing") X(UNDONE, "undone")                            \
-	        X(UNDO_FAILED, "undo_failed")
+	X(RUNNING, "running")                                                                          \
+	X(DONE, "done")                                                                                \
+	X(FAILED, "failed") X(UNCERTAIN, "uncertain") X(SKIPPED, "skipped") X(UNDOING, "undoing")      \
+	    X(UNDONE, "undone") X(UNDO_FAILED, "undo_failed")
 typedef enum wr_step_state {
 #define X(id, name) WR_SS_##id,
 	WR_SS(X)
@@ -53,8 +56,17 @@ typedef struct wr_op_step {
 	int64_t duration_ms;
 	int64_t soak_started_us; /* first intent of a soak */
 	char outcome[16], error[192];
-	char output[2048]; /* tail */
-	bool ticked;       /* manual: ticked off */
+	char output[2048];       /* tail */
+	bool ticked;             /* manual: ticked off */
+	wr_step_kind kind;       /* of the open or last intent */
+	int attempts_free;       /* of `attempts`, those that the retry budget does not count: before a
+	                            resume, or cut short by a restart without an effect */
+	bool was_uncertain;      /* in this direction; an idempotent step then has one retry at least */
+	bool probe_open;         /* a probe was started and has not answered */
+	int64_t uncertain_us;    /* when it became so; 0 never */
+	char ruling[12];         /* "", "done", "not_done", "skip": the last one by two people */
+	const int64_t *baseline; /* soak: samples of each gate signal when it began; the state's */
+	size_t baseline_count;
 } wr_op_step;
 
 typedef struct wr_approval {
@@ -95,7 +107,8 @@ void wr_state_free(wr_state *s);
  * (a result without intent) is counted, never fatal. Idempotent per seq. */
 void wr_fold(wr_state *s, const wr_receipt *r);
 /* Plans are blobs: the caller loads the blob named by an operation_proposed receipt and gives it
- * before or right after folding that receipt. Steals the reference. */
+ * before or right after folding that receipt. Steals the reference; a plan that has not that hash
+ * is dropped, and its operation is held for want of it. */
 void wr_state_put_plan(wr_state *s, const char *plan_hash, json_t *plan);
 size_t wr_state_ops(const wr_state *s, const wr_op **out, size_t max); /* newest first */
 const wr_op *wr_state_op(const wr_state *s, const char *id);
@@ -108,6 +121,11 @@ uint64_t wr_state_contradictions(const wr_state *s);
 const char *wr_state_incident(const wr_state *s, int64_t *started_us); /* "" if none */
 const char *wr_state_incident_title(const wr_state *s);
 bool wr_state_nonce_used(const wr_state *s, const char *nonce);
+/* The plan's step, or NULL (no plan, no such step); its name, "" then. Borrowed. */
+const json_t *wr_op_plan_step(const wr_op *op, size_t index);
+const char *wr_op_step_name(const wr_op *op, size_t index);
+/* The step that runs, waits for a person or comes next (rolling back: is undone), -1 if none. */
+int wr_op_current(const wr_op *op);
 /* Next operation id "op-N" from what has been folded. */
 void wr_state_next_id(const wr_state *s, char out[static WR_ID_LEN]);
 /* The region that holds the primary role now (index), or -1. */
@@ -147,6 +165,9 @@ typedef struct wr_loss {
 	char text[160]; /* "2.3 s, 41 KB, 47 receipts (proven 3 s ago)" */
 } wr_loss;
 
+/* Is the guard with this rule id judged again before every step (the target, the observer, our own
+ * ledger), and not only before the start? */
+bool wr_guard_while_running(const char *rule);
 /* wr_guards_eval fills the table for kind, from → to, group. `during` is the operation in progress
  * (its own rows are judged while it runs: one_operation ignores it) or NULL. */
 void wr_guards_eval(wr_guards *out, const wr_state *s, const wr_world *w, wr_runbook_kind kind,
@@ -157,21 +178,37 @@ wr_guards_json(const wr_guards *g); /* array of row objects: strings, truths, in
 
 /* ---- plans ---- */
 /* wr_plan_make resolves a runbook for from → to into plan JSON: integers, strings, truths, arrays,
- * objects only, so that it has a canonical form. Members: v, kind, runbook, group, from, to,
- * config_hash, head, made_at, rto_ms, guards, loss {…}, evidence {regions…}, steps [step…],
- * steps_hash. A step: name, kind, phase, class, guarded, why, look_at, danger, go_back, timeout_ms,
- * retries, backoff_ms, on_failure, usual_ms, one member named as its kind (http
- * {method,url,headers,body,expect_status,expect,pointer}, exec {argv,env,cwd, expect,pointer},
- * traffic {provider,weights,…everything of the provider needed to act}, wait {http|exec,
- * until,every_ms,hold_ms}, soak {duration_ms,gates,min_samples}, manual {ask}, notify
- * {channel,kind,url, headers,text}), and optional rollback, probe of the same form. Secrets stay
- * references. New reference. head: hex of the ledger head. */
+ * objects only, so that it has a canonical form. Secrets stay references. New reference. head: hex
+ * of the ledger head. Members:
+ *   v 1, kind, runbook, title, group, from, to, config_hash, head, made_at (RFC 3339), rto_ms,
+ *   guards [row…], guards_blocking, loss {known, stale, sync, seconds_ms, bytes, receipts, names,
+ *   text}, evidence {regions [{name, role, verdict, rule, reason, first_breach}], links [{name,
+ *   kind, seconds_ms, bytes, receipts, age_ms}], weights {provider: {region: percent}}},
+ *   steps [step…], steps_hash
+ * step: name, kind, phase, class, guarded, why, look_at, danger, go_back, timeout_ms, retries,
+ *   backoff_ms, on_failure, usual_ms, optional, one member named as its kind, and where there is
+ *   one: rollback {kind, <kind> {…}}, probe {kind "wait", wait {…}}. A traffic step without a
+ *   rollback of its own gets one with the weights before it; "observed": true marks weights that
+ *   were read from the provider when the plan was made.
+ *   http {method, url, headers {name: value}, body, expect_status [int…], expect, pointer, ca_file,
+ *     insecure}      expect, until: expression text, "" none; expect_status empty: any 2xx
+ *   exec {argv […], env {name: value}, cwd, expect, pointer}
+ *   traffic {provider, kind, address, backend, servers {region: server}, headers {}, get_argv […],
+ *     set_argv […], regions […], ttl_s, weights {region: percent}}   weights: all of regions, sum
+ * 100 wait {http {…} | exec {…}, until, every_ms, hold_ms} soak {duration_ms, gates [signal…],
+ * min_samples} manual {ask}     notify {channel, kind, url, headers {}, text} */
 WR_CHECKED json_t *wr_plan_make(const wr_config *cfg, const wr_state *s, const wr_world *w,
                                 const wr_runbook *rb, size_t from, size_t to, const char *head,
                                 int64_t now_us, wr_err *err);
 /* wr_plan_hash: SHA-256 of the canonical plan, hex, and its six words. */
 WR_CHECKED int wr_plan_hash(const json_t *plan, char hex[static WR_HEX_LEN],
                             char words[static WR_WORDS_LEN], wr_err *err);
+/* wr_plan_steps_hash: SHA-256, hex, of the canonical {config_hash, runbook, from, to, steps} of a
+ * plan, without the rollbacks marked observed: the same while the configuration is the same. */
+WR_CHECKED int wr_plan_steps_hash(const json_t *plan, char hex[static WR_HEX_LEN], wr_err *err);
+/* wr_plan_check: is it well-formed (as above, weights sum to 100, steps_hash its own)? For plans
+ * that come back from outside. */
+WR_CHECKED int wr_plan_check(const json_t *plan, wr_err *err);
 /* wr_plan_text renders it for people, every step fully resolved. */
 void wr_plan_text(const json_t *plan, wr_buf *out);
 
@@ -220,7 +257,8 @@ typedef enum wr_event_kind {
 	WR_EV_PROPOSE, /* a draft was signed: .draft_plan and .sign (decision propose or approve) */
 	WR_EV_SIGNED,  /* a signed decision on an existing operation */
 	WR_EV_RESULT,  /* a step's attempt ended */
-	WR_EV_PROBED   /* an uncertain step was probed */
+	WR_EV_PROBED   /* an uncertain step was probed: DONE means that the step is in effect now (also
+	                  when the rollback was what became uncertain) */
 } wr_event_kind;
 
 typedef enum wr_outcome { WR_OUT_DONE, WR_OUT_FAILED, WR_OUT_UNKNOWN } wr_outcome;
@@ -246,7 +284,9 @@ typedef struct wr_event {
 	                                 UNKNOWN: cannot tell) */
 	/* PROPOSE, SIGNED and before effects: the steps_hash that the plan would have if made now from
 	 * the present configuration, "" if it cannot be made. Plan drift voids. */
-	const char *steps_hash_now;
+	const char *steps_hash_now; /* NULL: not known, not checked */
+	const char *steps_hash_op;  /* the operation it belongs to; NULL: the one of .sign or .report,
+	                               else wr_state_active(s, NULL) */
 } wr_event;
 
 typedef enum wr_command_kind { WR_CMD_START, WR_CMD_PROBE, WR_CMD_CANCEL } wr_command_kind;
@@ -266,17 +306,22 @@ typedef struct wr_effects {
 	size_t receipt_count;
 	wr_command commands[WR_MAX_EFFECTS]; /* to be run after the receipts are durable and folded */
 	size_t command_count;
-	bool accepted;   /* of PROPOSE and SIGNED */
+	bool accepted;   /* of PROPOSE and SIGNED; of RESULT and PROBED: it fitted an open attempt */
 	wr_err refusal;  /* why not: rule id and sentence */
 	int64_t wake_us; /* when to tick again at the latest; 0: no need */
 } wr_effects;
 void wr_effects_clear(wr_effects *e);
 
-/* wr_decide looks at one event; never changes *s. Bounded work. */
+/* wr_decide looks at one event; never changes *s. Bounded work. It sees only what is folded: the
+ * caller makes one unit of receipts durable, folds it and runs its commands before it asks again
+ * (at once, when wake_us is not after now). Receipts come in small units, one transition each; any
+ * prefix of a unit that a crash leaves behind is a state that the next TICK goes on from. */
 void wr_decide(const wr_state *s, const wr_world *w, const wr_event *ev, int64_t now_us,
                wr_effects *out);
 
-/* The operation machine as data, for tests and docs. */
+/* The operation machine as data: what runs, not a description of it. Events: approve, deny, hold,
+ * resume, abort, rule, tick (signed), result, probed, started (of the step), time (TICK). What is
+ * not in the table is refused. */
 typedef struct wr_rule {
 	const char *id;
 	wr_op_state from;
