@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "warroom/json.h"
-#include "warroom/text.h"
+#include "warroom/limits.h"
 
 #define ANSWER_MAX (32u << 20)
 #define CONNECT_MS 2000

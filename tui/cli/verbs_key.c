@@ -1,0 +1,107 @@
+/* verbs_key.c: key new, key show. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "warroom/io.h"
+#include "warroom/limits.h"
+#include "warroom/seal.h"
+#include "warroom/text.h"
+
+#define LEAST_PASSPHRASE 8
+
+static int print_public(const cli *c, const char *principal, const wr_pubkey *pub)
+{
+	wr_buf line = WR_BUF_INIT(1024);
+	wr_pubkey_format(&line, pub);
+	if (c->json) {
+		json_t *j = json_pack("{s:s, s:s, s:s}", "principal", principal, "public_key",
+		                      wr_buf_cstr(&line), "fingerprint", pub->fingerprint);
+		cli_print_json(j);
+		json_decref(j);
+	} else {
+		printf("%s\nallowed_signers line:\n%s namespaces=\"" WR_NS_APPROVAL "\" %s\n",
+		       pub->fingerprint, principal, wr_buf_cstr(&line));
+	}
+	wr_buf_free(&line);
+	return EXIT_OK;
+}
+
+/* A key file is created, never replaced. */
+static int create_file(const char *path, const wr_buf *text, wr_err *err)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return wr_fail(err, errno == EEXIST ? WR_E_CONFLICT : WR_E_IO, "%s: %s", path,
+		               errno == EEXIST ? "exists; a key is never overwritten" : strerror(errno));
+	int rc = wr_write_all(fd, text->data, text->len, err);
+	if (rc == 0 && fsync(fd) != 0) rc = wr_fail(err, WR_E_IO, "%s: %s", path, strerror(errno));
+	close(fd);
+	if (rc != 0) unlink(path);
+	return rc;
+}
+
+static int ask_twice(passphrase *p, wr_err *err)
+{
+	passphrase again = {0};
+	int rc = passphrase_read(p, "New passphrase: ", err);
+	if (rc == 0 && p->len < LEAST_PASSPHRASE)
+		rc =
+		    wr_fail(err, WR_E_INVALID, "a passphrase has at least %d characters", LEAST_PASSPHRASE);
+	if (rc == 0) rc = passphrase_read(&again, "Once more: ", err);
+	if (rc == 0 && (again.len != p->len || sodium_memcmp(again.text, p->text, p->len) != 0))
+		rc = wr_fail(err, WR_E_INVALID, "the two passphrases differ; nothing was written");
+	passphrase_free(&again);
+	return rc;
+}
+
+static int key_new(cli *c)
+{
+	if (c->argc < 2 || c->argc > 3) return cli_usage(c, "use: key new NAME [FILE]");
+	const char *name = c->argv[1];
+	if (!wr_name_ok(name))
+		return cli_usage(c, "a name has letters, digits and . _ @ -, at most 63");
+	char path[512];
+	snprintf(path, sizeof path, "%s%s", c->argc == 3 ? c->argv[2] : name,
+	         c->argc == 3 ? "" : ".key");
+	wr_err err = {0};
+	passphrase p = {0};
+	wr_buf text = WR_BUF_INIT(WR_SECRET_MAX);
+	wr_pubkey pub;
+	int rc = access(path, F_OK) == 0
+	             ? wr_fail(&err, WR_E_CONFLICT, "%s exists; a key is never overwritten", path)
+	             : 0;
+	if (rc == 0) rc = ask_twice(&p, &err);
+	if (rc == 0) rc = wr_seal_new(&text, &pub, name, p.text, p.len, WR_SEAL_MODERATE, &err);
+	if (rc == 0) rc = create_file(path, &text, &err);
+	passphrase_free(&p);
+	wr_buf_wipe(&text);
+	if (rc != 0) return cli_error(c, &err);
+	if (!c->json) printf("sealed key of %s in %s\n", name, path);
+	return print_public(c, name, &pub);
+}
+
+static int key_show(cli *c)
+{
+	if (c->argc != 2) return cli_usage(c, "use: key show FILE");
+	wr_buf text = WR_BUF_INIT(WR_SECRET_MAX);
+	wr_err err = {0};
+	char principal[64];
+	wr_pubkey pub;
+	int rc = wr_read_file(&text, c->argv[1], WR_SECRET_MAX, WR_PRIVATE, &err);
+	if (rc == 0) rc = wr_seal_public(wr_buf_cstr(&text), text.len, principal, &pub, &err);
+	wr_buf_wipe(&text);
+	if (rc != 0) return cli_error(c, &err);
+	return print_public(c, principal, &pub);
+}
+
+int verb_key(cli *c)
+{
+	const char *what = c->argc ? c->argv[0] : "";
+	if (!strcmp(what, "new")) return key_new(c);
+	if (!strcmp(what, "show")) return key_show(c);
+	return cli_usage(c, "use: key new NAME [FILE], key show FILE");
+}

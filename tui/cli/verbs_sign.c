@@ -1,0 +1,262 @@
+/* verbs_sign.c: what a person decides: propose, pending, approve, deny, hold, resume, abort, rule,
+ * tick. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "operator.h"
+#include "warroom/io.h"
+#include "warroom/json.h"
+#include "warroom/limits.h"
+#include "warroom/seal.h"
+
+static const char *who(const cli *c)
+{
+	if (c->principal) return c->principal;
+	const char *env = getenv("WARROOM_PRINCIPAL");
+	if (env && *env) return env;
+	env = getenv("USER");
+	return env && *env ? env : "";
+}
+
+/* The sealed key knows whose it is: no need to say --as as well. */
+static int principal_of_key(const char *key_file, char out[static 64], wr_err *err)
+{
+	wr_buf text = WR_BUF_INIT(WR_SECRET_MAX);
+	wr_pubkey pub;
+	int rc = wr_read_file(&text, key_file, WR_SECRET_MAX, WR_PRIVATE, err);
+	if (rc == 0) rc = wr_seal_public(wr_buf_cstr(&text), text.len, out, &pub, err);
+	wr_buf_wipe(&text);
+	return rc;
+}
+
+static void show_before_signing(const json_t *ch)
+{
+	fprintf(stderr, "%s %s for %s (%s), as %s %s\n", wr_json_str(ch, "decision", ""),
+	        wr_json_str(ch, "operation_id", ""), wr_json_str(ch, "words", ""),
+	        wr_json_str(ch, "plan_hash", ""), wr_json_str(ch, "principal", ""),
+	        wr_json_str(ch, "role", ""));
+	fprintf(stderr, "%s\nexpected loss: %s\n", wr_json_str(ch, "text", ""),
+	        wr_json_str(json_object_get(ch, "loss"), "text", "unknown"));
+}
+
+static int sign_with_key(cli *c, intent *in)
+{
+	char owner[64];
+	wr_err err = {0};
+	if (principal_of_key(c->key, owner, &err) != 0) return cli_error(c, &err);
+	if (!c->principal) in->principal = owner;
+	if (!in->assurance) in->assurance = "separate_session";
+	if (!cli_client(c)) return EXIT_USAGE;
+	json_t *ch = operator_challenge(c->client, in, &err);
+	if (!ch) return cli_error(c, &err);
+	if (!c->json) show_before_signing(ch);
+	char prompt[128];
+	snprintf(prompt, sizeof prompt, "Passphrase of %.64s: ", owner);
+	passphrase p = {0};
+	json_t *answer = NULL;
+	if (passphrase_read(&p, prompt, &err) == 0)
+		answer = operator_sign(c->client, ch, c->key, p.text, p.len, c->note, &err);
+	passphrase_free(&p);
+	json_decref(ch);
+	if (!answer) return cli_error(c, &err);
+	if (c->json)
+		cli_print_json(answer);
+	else
+		printf("%s %s: %s\n", wr_json_str(answer, "operation_id", ""),
+		       wr_json_str(answer, "decision", ""), wr_json_str(answer, "state", ""));
+	json_decref(answer);
+	return EXIT_OK;
+}
+
+static int read_signature(const char *from, wr_buf *out, wr_err *err)
+{
+	if (strcmp(from, "-") != 0) return wr_read_file(out, from, WR_SSHSIG_MAX, WR_ANY, err);
+	char chunk[4096];
+	size_t n;
+	while ((n = fread(chunk, 1, sizeof chunk, stdin)) > 0) wr_buf_add(out, chunk, n);
+	return wr_buf_ok(out) && out->len
+	           ? 0
+	           : wr_fail(err, WR_E_INVALID,
+	                     "no signature on standard input (ssh-keygen -Y sign writes one)");
+}
+
+static int send_signature(cli *c, const char *id, const char *from)
+{
+	wr_buf sig = WR_BUF_INIT(WR_SSHSIG_MAX);
+	wr_err err = {0};
+	json_t *answer = NULL;
+	if (read_signature(from, &sig, &err) == 0) {
+		if (!cli_client(c)) {
+			wr_buf_free(&sig);
+			return EXIT_USAGE;
+		}
+		answer = operator_post(c->client, id, wr_buf_cstr(&sig), c->note, &err);
+	}
+	wr_buf_free(&sig);
+	if (!answer) return cli_error(c, &err);
+	if (c->json)
+		cli_print_json(answer);
+	else
+		printf("%s %s: %s\n", wr_json_str(answer, "operation_id", ""),
+		       wr_json_str(answer, "decision", ""), wr_json_str(answer, "state", ""));
+	json_decref(answer);
+	return EXIT_OK;
+}
+
+/* ID [-|FILE], the decision being `decision`. */
+static int decide(cli *c, const char *decision, int operands)
+{
+	bool piped = c->argc == operands + 1;
+	if (c->argc != operands && !piped) return cli_usage(c, "wrong operands");
+	if (piped) return send_signature(c, c->argv[0], c->argv[operands]);
+	if (!c->key)
+		return cli_usage(
+		    c,
+		    "say how you sign: --key FILE, or pipe a signature: warroom pending %s --decision %s | "
+		    "ssh-keygen -Y sign -n warroom-approval -f KEY | warroom %s %s -",
+		    c->argv[0], decision, c->verb, c->argv[0]);
+	intent in = {.operation_id = c->argv[0],
+	             .decision = decision,
+	             .principal = who(c),
+	             .role = c->role,
+	             .assurance = c->assurance};
+	return sign_with_key(c, &in);
+}
+
+int verb_approve(cli *c)
+{
+	return c->argc < 1 ? cli_usage(c, "which operation? warroom pending lists them")
+	                   : decide(c, "approve", 1);
+}
+int verb_deny(cli *c)
+{
+	return c->argc < 1 ? cli_usage(c, "which operation?") : decide(c, "deny", 1);
+}
+int verb_hold(cli *c)
+{
+	return c->argc < 1 ? cli_usage(c, "which operation?") : decide(c, "hold", 1);
+}
+int verb_resume(cli *c)
+{
+	return c->argc < 1 ? cli_usage(c, "which operation?") : decide(c, "resume", 1);
+}
+int verb_abort(cli *c)
+{
+	return c->argc < 1 ? cli_usage(c, "which operation?") : decide(c, "abort", 1);
+}
+
+int verb_rule(cli *c)
+{
+	if (c->argc < 3) return cli_usage(c, "use: rule ID STEP done|not_done|skip");
+	char decision[96];
+	snprintf(decision, sizeof decision, "rule:%.60s:%.12s", c->argv[1], c->argv[2]);
+	return decide(c, decision, 3);
+}
+
+int verb_tick(cli *c)
+{
+	if (c->argc < 2) return cli_usage(c, "use: tick ID STEP");
+	char decision[96];
+	snprintf(decision, sizeof decision, "tick:%.60s", c->argv[1]);
+	return decide(c, decision, 2);
+}
+
+static int list_pending(cli *c)
+{
+	int rc = EXIT_OK;
+	json_t *s = cli_call(c, "/v1/state", NULL, &rc);
+	if (!s) return rc;
+	json_t *list = json_array(), *op;
+	size_t i;
+	json_array_foreach (json_object_get(s, "operations"), i, op) {
+		const char *state = wr_json_str(op, "state", "");
+		if (!strcmp(state, "proposed") || !strcmp(state, "approved") || !strcmp(state, "held"))
+			(void)json_array_append(list, op);
+	}
+	if (c->json)
+		cli_print_json(list);
+	else if (!json_array_size(list))
+		printf("nothing waits for anyone\n");
+	json_array_foreach (list, i, op)
+		if (!c->json)
+			printf("%s  %s  %s %s -> %s  by %s  waiting for %s  %s\n", wr_json_str(op, "id", ""),
+			       wr_json_str(op, "state", ""), wr_json_str(op, "action", ""),
+			       wr_json_str(op, "from", ""), wr_json_str(op, "to", ""),
+			       wr_json_str(op, "proposer", ""),
+			       wr_json_str(json_object_get(op, "quorum"), "missing", ""),
+			       wr_json_str(op, "words", ""));
+	json_decref(list);
+	json_decref(s);
+	return EXIT_OK;
+}
+
+int verb_pending(cli *c)
+{
+	if (c->argc == 0) return list_pending(c);
+	if (c->argc > 1) return cli_usage(c, "one operation at a time");
+	if (!cli_client(c)) return EXIT_USAGE;
+	intent in = {.operation_id = c->argv[0],
+	             .decision = c->decision ? c->decision : "approve",
+	             .principal = who(c),
+	             .role = c->role,
+	             .assurance = c->assurance};
+	wr_err err = {0};
+	json_t *ch = operator_challenge(c->client, &in, &err);
+	if (!ch) return cli_error(c, &err);
+	/* Exactly the bytes to sign, no newline: this goes into ssh-keygen. What it means goes to the
+	 * person. */
+	if (!c->json) {
+		if (isatty(STDERR_FILENO) || !isatty(STDOUT_FILENO)) show_before_signing(ch);
+		fputs(wr_json_str(ch, "message", ""), stdout);
+	} else {
+		cli_print_json(ch);
+	}
+	json_decref(ch);
+	return EXIT_OK;
+}
+
+/* A draft without a signature: printed for `pending`. */
+static int print_draft(cli *c, const intent *in)
+{
+	wr_err err = {0};
+	json_t *ch = operator_challenge(c->client, in, &err);
+	if (!ch) return cli_error(c, &err);
+	if (c->json)
+		cli_print_json(ch);
+	else
+		printf("%s\ndraft %s, words %s, expected loss: %s\nNothing is proposed until someone signs "
+		       "it:\n"
+		       "  warroom pending %s --as %s | ssh-keygen -Y sign -n warroom-approval -f KEY | "
+		       "warroom approve %s -\n",
+		       wr_json_str(ch, "text", ""), wr_json_str(ch, "operation_id", ""),
+		       wr_json_str(ch, "words", ""),
+		       wr_json_str(json_object_get(ch, "loss"), "text", "unknown"),
+		       wr_json_str(ch, "operation_id", ""), in->principal,
+		       wr_json_str(ch, "operation_id", ""));
+	json_decref(ch);
+	return EXIT_OK;
+}
+
+int verb_propose(cli *c)
+{
+	if (c->argc != 1) return cli_usage(c, "name one action: failover, failback or a runbook");
+	if (!c->from || !c->to)
+		return cli_usage(
+		    c,
+		    "say --from REGION and --to REGION: nothing is guessed when something will be moved");
+	if (!c->reason || !*c->reason)
+		return cli_usage(c, "say why with --reason: it stays in the record");
+	if (!cli_client(c)) return EXIT_USAGE;
+	intent in = {.action = c->argv[0],
+	             .from = c->from,
+	             .to = c->to,
+	             .reason = c->reason,
+	             .runbook = c->runbook,
+	             .decision = c->propose_only ? "propose" : "approve",
+	             .principal = who(c),
+	             .role = c->role,
+	             .assurance = c->assurance};
+	return c->key ? sign_with_key(c, &in) : print_draft(c, &in);
+}
