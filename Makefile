@@ -50,6 +50,10 @@ TUI_SRC    := $(filter-out $(TUI_MAIN),$(call src,tui) $(call src,tui/cli) $(cal
 
 UNIT_TESTS := $(foreach l,$(LAYERS) engine sim tui,$(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/$(l)/test_*.c))))
 
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 5
+
 all: $(PROGRAMS) ## build warroomd, warroom and warroom-sim
 
 define layer_rule
@@ -80,6 +84,18 @@ $(BUILD)/unit/tui/%: $(BUILD)/tests/unit/tui/%.o $(BUILD)/libwr_tui.a $(CORE_LIB
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) $(TUI_LIBS) -lcmocka -lm
 
+# A tool of the tests: C linked with all of core. Fuzzers replay files unless clang's libFuzzer drives them.
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(CORE_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
+$(BUILD)/tools/%: $(BUILD)/tests/%.o $(CORE_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
+FUZZ_CORE = $(foreach l,$(LAYERS),$(call src,core/$(l)))
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_CORE)
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS_ALL) -std=c17 -O1 -g -fsanitize=fuzzer,address,undefined -o $@ $< $(FUZZ_CORE) $(PKG_LIBS) -lm -pthread
+
 $(BUILD)/warroomd: $(BUILD)/core/engine/main.o $(BUILD)/libwr_engine.a $(CORE_LIBS)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
 $(BUILD)/warroom-sim: $(BUILD)/core/sim/main.o $(BUILD)/libwr_sim.a $(BUILD)/libwr_base.a
@@ -108,10 +124,56 @@ unit-%: ## unit tests of one layer, e.g. unit-base
 	@$(MAKE) --no-print-directory $(filter $(BUILD)/unit/$*/%,$(UNIT_TESTS))
 	@tests/run-unit.sh $(BUILD) $(filter $(BUILD)/unit/$*/%,$(UNIT_TESTS))
 
+# ---- everything beyond building ----
+setup: ## install the Debian packages that are missing (silent when none is)
+	@tests/setup.sh $(if $(filter lint sanitize screenshots,$(MAKECMDGOALS))$(filter true,$(CI)),all,)
+
+# `make setup X` installs before anything is compiled, whatever -j says.
+ifneq ($(filter setup,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+
+test: ## all tests: unit, ledger, scenarios, screen, demo, lab
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory unit
+	@tests/run-all.sh $(BUILD)
+
+lab: all ## the failover and the failback on real PostgreSQL and HAProxy
+	@tests/lab/lab.sh $(BUILD)
+
+demo: all ## the screen on a simulated platform, with an outage coming
+	@$(BUILD)/warroom demo
+
+bench: all $(BENCHES) ## figures, as ratios
+	@tests/bench/bench.sh $(BUILD)
+
+screenshots: all ## renew screenshots/ from a real run
+	@tests/tui/screenshots.sh $(BUILD)
+
+lint: ## formatting, clang-tidy, cppcheck, banned functions, layers
+	@tests/lint/lint.sh "$(CPPFLAGS_ALL)"
+
+sanitize: ## the tests under ASan and UBSan, then the threaded ones under TSan
+	$(MAKE) BUILD=build-asan HARDEN= OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" all unit
+	$(MAKE) BUILD=build-tsan HARDEN= OPT="-O1 -g" SAN="-fsanitize=thread" all unit
+
+fuzz: $(FUZZERS) ## run every fuzzer for FUZZ_SECONDS (needs clang)
+	@tests/fuzz/fuzz.sh $(BUILD) $(FUZZ_SECONDS) $(FUZZERS)
+
+install: all ## install below $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/warroom/themes $(DESTDIR)$(PREFIX)/share/doc/warroom \
+	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(wildcard docs/man/*.5) $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 $(wildcard docs/man/*.8) $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 644 $(wildcard themes/*.theme) $(DESTDIR)$(PREFIX)/share/warroom/themes
+	cp -R docs/examples $(DESTDIR)$(PREFIX)/share/warroom/
+
 clean: ## remove what was built
 	rm -rf build build-*
 
 help: ## this list
 	@sed -n 's/^\([a-z%-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-.PHONY: all unit clean help FORCE
+.PHONY: all unit test lab demo bench screenshots lint sanitize fuzz setup install clean help FORCE
