@@ -138,16 +138,20 @@ test: ## all tests: unit, ledger, scenarios, screen, demo, lab
 	@$(MAKE) --no-print-directory unit
 	@tests/run-all.sh $(BUILD)
 
-lab: all ## the failover and the failback on real PostgreSQL and HAProxy
+lab: ## the failover and the failback on real PostgreSQL and HAProxy
+	@$(MAKE) --no-print-directory all
 	@tests/lab/lab.sh $(BUILD)
 
-demo: all ## the screen on a simulated platform, with an outage coming
+demo: ## the screen on a simulated platform, with an outage coming
+	@$(MAKE) --no-print-directory all
 	@$(BUILD)/warroom demo
 
-bench: all $(BENCHES) ## figures, as ratios
+bench: ## figures, as ratios
+	@$(MAKE) --no-print-directory all $(BENCHES)
 	@tests/bench/bench.sh $(BUILD)
 
-screenshots: all ## renew screenshots/ from a real run
+screenshots: ## renew screenshots/ from a real run
+	@$(MAKE) --no-print-directory all
 	@tests/tui/screenshots.sh $(BUILD)
 
 lint: ## formatting, clang-tidy, cppcheck, banned functions, layers
