@@ -22,6 +22,13 @@
 	(1u << 20) /* a config is written by people; 100 MB is an attack or a mistake */
 #define WR_YAML_DEPTH_MAX 32
 #define WR_YAML_NODES_MAX 100000 /* alias expansion is refused; this bounds plain size too */
+#define WR_YAML_MAP_MAX   1024   /* keys in one mapping: duplicates are found by looking at each */
+#define WR_MODEL_BYTES_MAX                                                                         \
+	(64u << 20) /* memory of one loaded configuration: the largest sensible one needs 10 MB */
+#define WR_FINDINGS_MAX 200  /* more errors than anybody reads; the rest are counted */
+#define WR_MAX_FACTS    1024 /* eight kinds for every region and some services */
+#define WR_MAX_VARS     256
+#define WR_MAX_LIST     64 /* any other configured list: roles, gates, prerequisites, pairs */
 
 #define WR_BODY_MAX                                                                                \
 	(256u << 10) /* a probe's body: enough for a metrics page, bounded against floods */
