@@ -9,8 +9,10 @@ DESTDIR ?=
 CC      ?= gcc
 VERSION := 0.1.0
 
+ifeq ($(MAKELEVEL),0)
 ifeq ($(filter -j%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
 endif
 
 LAYERS  := base model watch ledger decide act
@@ -121,7 +123,7 @@ unit: $(UNIT_TESTS) ## build and run the unit tests
 	@tests/run-unit.sh $(BUILD) $(UNIT_TESTS)
 
 unit-%: ## unit tests of one layer, e.g. unit-base
-	@$(MAKE) --no-print-directory $(filter $(BUILD)/unit/$*/%,$(UNIT_TESTS))
+	@$(MAKE) --no-print-directory $(or $(filter $(BUILD)/unit/$*/%,$(UNIT_TESTS)),$(BUILD)/libwr_$*.a)
 	@tests/run-unit.sh $(BUILD) $(filter $(BUILD)/unit/$*/%,$(UNIT_TESTS))
 
 # ---- everything beyond building ----
