@@ -90,12 +90,12 @@ typedef struct wr_signal_view {
 	uint64_t samples, bad_samples;
 	unsigned char
 	    history[WR_HISTORY]; /* ring: 0 none, 1 good, 2 bad, 3 unknown; newest at (head-1) */
-	unsigned history_head;
+	unsigned history_head; /* always < WR_HISTORY */
 } wr_signal_view;
 
 typedef struct wr_region_view {
 	wr_verdict verdict;
-	const char *rule; /* "V-DOWN-2CLASS" …: static */
+	const char *rule; /* "V-DOWN" …, see wr_world_tick: static */
 	char reason[256];
 	unsigned breached_classes, clear_classes, blind_classes; /* bit 1 << wr_class */
 	int64_t first_bad_us;    /* impact: first bad sample among the signals now breached; 0 none */
@@ -143,14 +143,24 @@ WR_CHECKED wr_world *wr_world_new(const wr_config *cfg);
 void wr_world_free(wr_world *w);
 void wr_world_feed(wr_world *w,
                    const wr_sample *s); /* out-of-range indexes are refused by assert */
-/* wr_world_tick recomputes isolation and every region's verdict for `now_us` (H1, H2, law 8).
- * Rules: V-UNKNOWN-ISOLATED  the observer is isolated V-UNKNOWN-BLIND     no class has fresh data
+/* wr_world_tick recomputes freshness, isolation and every region's verdict for `now_us` (H1, H2, law
+ * 8). A class is breached when at least half of its fresh signals are, clear when it has fresh ones
+ * and is not breached, blind when it has none. Rules:
+ *  V-UNKNOWN-ISOLATED  the observer is isolated
  *  V-DOWN              >= min_classes distinct classes breached without a break for sustained_ms
  *  V-SUSPECT           >= min_classes distinct classes breached, not yet sustained
+ *  V-DOWN-HELD, V-SUSPECT-HELD  the quorum was reached, then classes of it went blind or no
+ *                      reference answers: the verdict stays, the clock stands
+ *  V-UNKNOWN-BLIND     no class has fresh data
  *  V-DEGRADED          a breach, in fewer classes
+ *  V-DEGRADED-HELD     no fresh breach, but a class went blind while breached
  *  V-UNKNOWN-PARTIAL   no breach, but fewer than min_classes classes have fresh data (when so many
- * are configured) V-HEALTHY           else A blind class neither breaches nor clears: while quorum
- * was reached and its signals went blind, the verdict stays what it was, and says so. */
+ *                      are configured)
+ *  V-HEALTHY           else
+ * The sustained clock counts proven time: of a gap between two ticks only as much as a sample stays
+ * fresh (so tick often), nothing while it stands; after isolation it starts anew. A sample is fresh
+ * for three intervals, or stale_after_ms, or two intervals and a timeout, whichever is longest.
+ * When the clock is set back, remembered times move with it; no duration is ever negative. */
 void wr_world_tick(wr_world *w, int64_t now_us);
 /* Is the fresh status of fact i's `need` (with age bound 3 intervals): TRUE, FALSE, UNKNOWN. */
 wr_truth wr_world_fact(const wr_world *w, size_t i, int64_t now_us);
