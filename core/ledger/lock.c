@@ -1,0 +1,58 @@
+/* lock.c: one writer per ledger directory.
+ *
+ * An open-file-description lock: it goes with the process however that ends, and two openings in
+ * one process exclude each other as well. The pid in the file is for people only. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ledger/store.h"
+#include "warroom/io.h"
+
+static const struct flock whole_file = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+static int locked_by_other(int fd, const char *path, wr_err *err)
+{
+	char pid[16] = "";
+	ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
+	size_t digits = n > 0 ? strspn(pid, "0123456789") : 0;
+	if (digits == 0) return wr_fail(err, WR_E_LOCKED, "%s: another engine writes here", path);
+	return wr_fail(err, WR_E_LOCKED, "%s: another engine (pid %.*s) writes here", path, (int)digits,
+	               pid);
+}
+
+int wr_lock_take(const char *dir, wr_err *err)
+{
+	char path[PATH_MAX], pid[16];
+	struct flock lock = whole_file;
+	if (wr_path_join(path, sizeof path, dir, "lock", err)) return -1;
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0) return wr_fs_fail(err, "open", path);
+	if (fcntl(fd, F_OFD_SETLK, &lock)) {
+		if (errno == EAGAIN || errno == EACCES)
+			(void)locked_by_other(fd, path, err);
+		else
+			(void)wr_fs_fail(err, "lock", path);
+		(void)close(fd);
+		return -1;
+	}
+	/* The lock holds without the pid too: a full disk must not keep an engine from starting. */
+	int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+	if (pwrite(fd, pid, (size_t)n, 0) == n && ftruncate(fd, n)) n = 0;
+	return fd;
+}
+
+bool wr_lock_held(const char *dir)
+{
+	char path[PATH_MAX];
+	struct flock lock = whole_file;
+	wr_err err;
+	if (wr_path_join(path, sizeof path, dir, "lock", &err)) return false;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0) return false;
+	bool held = fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	(void)close(fd);
+	return held;
+}
