@@ -3,7 +3,7 @@
 
   fence DIR REGION          prove that the region's database and service are dead, and leave the mark that keeps them so
   stop-database DIR REGION  a clean stop, which sends every byte to the standby first, and the same mark
-  promote PORT DIR          promote the standby behind PORT, count the call, wait until it takes writes
+  promote PORT              promote the standby behind PORT, wait until it takes writes
   is-primary PORT           is the database behind PORT a primary?
   capacity PORT             is the service behind PORT there?
 """
@@ -73,15 +73,12 @@ if verb == "fence":
 elif verb == "stop-database":
     stop(args[0], args[1], signal.SIGINT)
 elif verb == "promote":
-    with open(os.path.join(args[1], "promotions"), "a") as f:
-        f.write(args[0] + "\n")
     if sql(args[0], "select pg_is_in_recovery()") == "t":
         sql(args[0], "alter system set synchronous_standby_names = ''")
         print("promoting", file=sys.stderr)
         if sql(args[0], "select pg_promote(true, 45)") != "t":
             fail("pg_promote did not finish in 45 s")
         sql(args[0], "select pg_reload_conf()")
-    time.sleep(float(os.environ.get("LAB_PROMOTE_LINGER", "0")))
     out(promoted=sql(args[0], "select pg_is_in_recovery()") == "f")
 elif verb == "is-primary":
     out(primary=sql(args[0], "select pg_is_in_recovery()") == "f")
