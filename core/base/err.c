@@ -97,13 +97,13 @@ static wr_code code_of_errno(int errnum)
 int wr_fail_errno(wr_err *err, int errnum, const char *fmt, ...)
 {
 	if (!err) return -1;
-	char text[sizeof err->msg], reason[128], place[sizeof err->msg + 2];
+	char reason[128], text[sizeof err->msg - sizeof reason], place[sizeof err->msg + 2];
 	va_list ap;
 	va_start(ap, fmt);
 	format_into(text, sizeof text, fmt, ap);
 	va_end(ap);
 	const char *why = strerror_r(errnum, reason, sizeof reason);
-	(void)snprintf(place, sizeof place, "%.*s: ", (int)(sizeof err->msg - sizeof reason), text);
+	(void)snprintf(place, sizeof place, "%s: ", text);
 	err->code = code_of_errno(errnum);
 	set_message(err, place, why);
 	return -1;

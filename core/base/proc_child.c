@@ -17,9 +17,9 @@
  * everything of ours is close-on-exec anyway, this is for what a library forgot. */
 #define LAST_FD 4096
 
-static void report(int fd, int stage, int errnum) __attribute__((noreturn));
+static void report(int fd, wr_child_stage stage, int errnum) __attribute__((noreturn));
 
-static void report(int fd, int stage, int errnum)
+static void report(int fd, wr_child_stage stage, int errnum)
 {
 	wr_child_failure why = {.stage = stage, .errnum = errnum};
 	if (write(fd, &why, sizeof why) < 0) _exit(126);

@@ -16,8 +16,10 @@ typedef struct wr_child_plan {
 	pid_t parent;
 } wr_child_plan;
 
+typedef enum wr_child_stage { WR_CHILD_SETUP, WR_CHILD_CWD, WR_CHILD_EXEC } wr_child_stage;
+
 typedef struct wr_child_failure {
-	enum { WR_CHILD_SETUP, WR_CHILD_CWD, WR_CHILD_EXEC } stage;
+	wr_child_stage stage;
 	int errnum;
 } wr_child_failure;
 
