@@ -68,7 +68,12 @@ wr_ynode *wr_load_file(wr_loader *l, wr_ynode *named, const char **path)
 		return NULL;
 	}
 	*path = wr_arena_dup(l->arena, full, strlen(full));
-	return read_tree(l, full, name, named);
+	/* Findings name it beside the configuration as that was given, so that an editor finds it. */
+	const char *slash = strrchr(l->shown_path, '/');
+	char shown[PATH_MAX];
+	int dir = slash != NULL && name[0] != '/' ? (int)(slash - l->shown_path) + 1 : 0;
+	snprintf(shown, sizeof shown, "%.*s%s", dir, l->shown_path, name);
+	return read_tree(l, full, wr_arena_dup(l->tree, shown, strlen(shown)), named);
 }
 
 void wr_check_file(wr_loader *l, const wr_ynode *at, const char *member, const char *path,
@@ -239,7 +244,7 @@ static bool load_all(wr_loader *l, const char *path)
 
 wr_config *wr_config_load(const char *path, wr_findings *f)
 {
-	wr_loader l = {.f = f, .nodes_left = WR_YAML_NODES_MAX};
+	wr_loader l = {.f = f, .shown_path = path, .nodes_left = WR_YAML_NODES_MAX};
 	wr_config *c = calloc(1, sizeof *c);
 	*f = (wr_findings){0};
 	l.c = c;

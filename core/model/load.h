@@ -19,6 +19,8 @@ typedef struct wr_loader {
 	wr_findings *f;
 	wr_config *c;
 	wr_ynode *root;
+	const wr_ynode *runbooks[WR_MAX_RUNBOOKS]; /* the node of each, as in c->runbooks */
+	const char *shown_path;                    /* of the configuration, as it was given */
 	size_t nodes_left;
 	wr_buf scratch; /* one expanded string at a time */
 	wr_buf hashed;  /* every file's bytes, each behind its length */

@@ -104,6 +104,16 @@ const wr_pair *wr_load_headers(wr_map *in, const wr_string_rule *rule, size_t *c
 
 /* ---- the four kinds ---- */
 
+/* Of a URL that is known already (http://, not templates); the loopback is not the network. */
+static bool in_clear(const char *url)
+{
+	static const char *const local[] = {"127.", "localhost", "[::1]"};
+	if (strncmp(url, "http://", 7) != 0 || url[7] == '$') return false;
+	for (size_t i = 0; i < sizeof local / sizeof local[0]; i++)
+		if (strncmp(url + 7, local[i], strlen(local[i])) == 0) return false;
+	return true;
+}
+
 /* What all that speak HTTP have. */
 static void load_tls(wr_map *in, wr_probe *out, const wr_string_rule *rule)
 {
@@ -113,6 +123,14 @@ static void load_tls(wr_map *in, wr_probe *out, const wr_string_rule *rule)
 	if (out->insecure)
 		wr_ynode_warn(in->l->f, in->node, "insecure",
 		              "TLS certificates are not checked: anybody on the way can answer");
+	size_t at, len;
+	for (size_t i = 0; i < out->header_count; i++) {
+		at = 0;
+		if (in_clear(out->url) && wr_secret_find(out->headers[i].value, &at, &len))
+			wr_ynode_warn(in->l->f, in->node, "url",
+			              "the secret in header %s crosses the network in clear text: use https",
+			              out->headers[i].key);
+	}
 }
 
 static const char *get_url(wr_map *in, const wr_string_rule *rule)

@@ -181,7 +181,7 @@ void wr_load_runbooks(wr_loader *l, wr_map *top)
 		if (it->kind == WR_Y_SCALAR) body = wr_load_file(l, it, &rb->file);
 		if (body == NULL) continue;
 		load_runbook(l, body, rb, out, count);
-		count++;
+		l->runbooks[count++] = body;
 	}
 	l->c->runbooks = out;
 	l->c->runbook_count = count;
