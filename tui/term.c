@@ -46,7 +46,7 @@ static void die_hook(void)
 	term_close();
 }
 
-int term_open(const theme *t, bool colour, wr_err *err)
+int term_open(const theme *t, bool want_colour, wr_err *err)
 {
 	const char *term = getenv("TERM");
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
@@ -71,7 +71,7 @@ int term_open(const theme *t, bool colour, wr_err *err)
 	nodelay(stdscr, TRUE);
 	set_escdelay(25);
 	curs_set(0);
-	coloured = colour && has_colors() && start_color() == OK;
+	coloured = want_colour && has_colors() && start_color() == OK;
 	if (coloured) use_default_colors();
 	term_theme(t);
 	return 0;

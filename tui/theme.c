@@ -225,7 +225,7 @@ int theme_load(theme *t, const char *name, wr_err *err)
 			snprintf(t->name, sizeof t->name, "%s", name);
 			return theme_parse(t, builtins[i].text, strlen(builtins[i].text), name, err);
 		}
-	(void)theme_parse(t, builtin_dark, sizeof builtin_dark - 1, "dark", NULL);
+	if (theme_parse(t, builtin_dark, sizeof builtin_dark - 1, "dark", err) != 0) return -1;
 	if (!strchr(name, '/') && !strstr(name, ".theme"))
 		return wr_fail(
 		    err, WR_E_NOT_FOUND,
