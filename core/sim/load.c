@@ -51,6 +51,8 @@ void wr_sim_boot(wr_sim *s, int region)
 	wr_sim_region *r = &s->regions[region];
 	r->ready_milli = 0;
 	r->up_since_ms = s->now_ms;
+	r->p50_us = WR_SIM_P50_US;
+	r->p95_us = 3 * WR_SIM_P50_US;
 	warm_up(r);
 }
 
@@ -197,7 +199,7 @@ static void serve(wr_sim *s, int i)
 	int64_t kept = WR_SIM_MILLION - wr_sim_drained_ppm(s, r) * clients_ppm / WR_SIM_MILLION;
 	int64_t arriving = r->demand_mrps * kept / WR_SIM_MILLION;
 	r->util_milli = capacity > 0 ? arriving * 1000 / capacity : 100000;
-	latency(s, i);
+	if (r->up) latency(s, i);
 	int64_t n = wr_sim_take(&r->request_carry, r->demand_mrps * WR_SIM_TICK_MS, WR_SIM_MILLION);
 	int64_t good = settle(s, i, n, clients_ppm);
 	int64_t write_ppm = can_write(s, i) ? WR_SIM_WRITE_PPM * clients_ppm / WR_SIM_MILLION : 0;

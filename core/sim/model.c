@@ -7,8 +7,9 @@
 
 #include "sim/state.h"
 
-#define HISTORY_RECEIPTS 1000 /* written before virtual time 0, so that there is a past to verify  \
-	                           */
+#define HISTORY_RECEIPTS                                                                           \
+	1000 /* written before virtual time 0, so that there is a past to verify                       \
+	      */
 #define HISTORY_STEP_MS  50
 #define CONFIG_EVERY_MS  90000 /* somebody changes the configuration */
 #define RECEIPT_TEXT_MAX 2048
