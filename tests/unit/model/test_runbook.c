@@ -235,7 +235,7 @@ static void test_runbook_for_is_unambiguous(void **state)
 	fixture *x = *state;
 #define BOOK(name, group)                                                                          \
 	"  - {name: " name ", kind: failover, group: " group ", steps: [{name: s, manual: {ask: "      \
-	                                                     "x}}]}\n"
+	"x}}]}\n"
 	const wr_config *c = fx_load_text(x, HEAD "runbooks:\n" BOOK("a", "g") BOOK("b", "h"));
 	fx_expect_loaded(x);
 	assert_string_equal(wr_config_runbook_for(c, WR_RB_FAILOVER, "h")->name, "b");
