@@ -17,7 +17,7 @@ void wr_words(char out[static WR_WORDS_LEN], const uint8_t hash[static 32])
 	for (unsigned w = 0; w < WORDS; w++) {
 		unsigned index = 0;
 		for (unsigned bit = w * BITS_PER_WORD; bit < (w + 1) * BITS_PER_WORD; bit++)
-			index = index << 1 | (hash[bit / 8] >> (7 - bit % 8) & 1u);
+			index = index << 1 | ((unsigned)hash[bit / 8] >> (7 - bit % 8) & 1u);
 		const char *word = wr_wordlist[index];
 		const size_t n = strlen(word);
 		WR_ASSERT(len + n + 2 <= WR_WORDS_LEN);

@@ -39,8 +39,8 @@ static void signatures_of_ssh_keygen_verify(void **state)
 	(void)state;
 	static const char *const options[] = {NULL, "hashalg=sha256", "hashalg=sha512"};
 	const size_t lengths[] = {0, 1, sizeof(text) - 1, 300000};
-	uint8_t *msg = malloc(300000);
-	randombytes_buf(msg, 300000);
+	uint8_t *msg = malloc(300001);
+	randombytes_buf(msg, 300001);
 	tool_keygen("ed", "ed25519", NULL);
 	wr_buf armour = WR_BUF_INIT(4096);
 	for (size_t i = 0; i < 12; i++) {
