@@ -236,7 +236,7 @@ static bool submit(feed *f, action *a)
 	return ok;
 }
 
-static char *dup(const char *s)
+static char *copy_of(const char *s)
 {
 	return s ? strdup(s) : NULL;
 }
@@ -246,16 +246,16 @@ bool feed_challenge(feed *f, const intent *in)
 	action *a = calloc(1, sizeof *a);
 	if (!a) return false;
 	a->kind = ACT_CHALLENGE;
-	a->operation_id = dup(in->operation_id);
-	a->act = dup(in->action);
-	a->from = dup(in->from);
-	a->to = dup(in->to);
-	a->reason = dup(in->reason);
-	a->runbook = dup(in->runbook);
-	a->decision = dup(in->decision);
-	a->principal = dup(in->principal);
-	a->role = dup(in->role);
-	a->assurance = dup(in->assurance);
+	a->operation_id = copy_of(in->operation_id);
+	a->act = copy_of(in->action);
+	a->from = copy_of(in->from);
+	a->to = copy_of(in->to);
+	a->reason = copy_of(in->reason);
+	a->runbook = copy_of(in->runbook);
+	a->decision = copy_of(in->decision);
+	a->principal = copy_of(in->principal);
+	a->role = copy_of(in->role);
+	a->assurance = copy_of(in->assurance);
 	return submit(f, a);
 }
 
@@ -266,8 +266,8 @@ bool feed_sign(feed *f, const json_t *challenge, const char *key_file, const cha
 	if (!a) return false;
 	a->kind = ACT_SIGN;
 	a->challenge = json_deep_copy(challenge);
-	a->key_file = dup(key_file);
-	a->note = dup(note);
+	a->key_file = copy_of(key_file);
+	a->note = copy_of(note);
 	a->secret = sodium_malloc(WR_PASSPHRASE_MAX);
 	if (!a->secret || len > WR_PASSPHRASE_MAX) {
 		action_free(a);
@@ -283,6 +283,6 @@ bool feed_get(feed *f, const char *path)
 	action *a = calloc(1, sizeof *a);
 	if (!a) return false;
 	a->kind = ACT_GET;
-	a->path = dup(path);
+	a->path = copy_of(path);
 	return submit(f, a);
 }

@@ -5,7 +5,7 @@
 #include "theme.h"
 #include "widget/grid.h"
 
-typedef enum key {
+enum {
 	KEY_NONE = -1,
 	K_ESC = 27,
 	K_ENTER = 13,
@@ -29,7 +29,7 @@ typedef enum key {
 	K_F1,
 	K_F5,
 	K_DELETE
-} key; /* below 0x200000: the code point that was typed */
+}; /* below 0x200000: the code point that was typed */
 
 WR_CHECKED int term_open(const theme *t, bool colour,
                          wr_err *err); /* WR_E_UNAVAILABLE: no terminal fit for a screen */

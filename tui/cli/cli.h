@@ -17,7 +17,7 @@ struct cli {
 	const char *from, *to, *reason, *runbook, *principal, *role, *key, *assurance, *note;
 	bool propose_only, watch, auto_play;
 	const char *decision;
-	const char *theme;
+	const char *theme, *welcome; /* welcome: the demo's first page */
 	int64_t lines;
 	const char *verb;
 	int argc; /* operands after the verb */
