@@ -201,27 +201,31 @@ int wr_pubkey_parse(wr_pubkey *out, const char *line, wr_err *err)
 	return rc;
 }
 
-/* dearmour finds the base64 between header and footer, or takes all of a text without them. */
-static int dearmour(span *out, const char *text, size_t len, wr_err *err)
+static bool is_blank(uint8_t c)
 {
-	static const char blank[] = " \t\r\n";
-	const size_t head_len = strlen(ARMOUR_HEAD), foot_len = strlen(ARMOUR_FOOT);
-	while (len > 0 && memchr(blank, text[0], 4) != NULL) text++, len--;
-	while (len > 0 && memchr(blank, text[len - 1], 4) != NULL) len--;
-	if (len == 0) return wr_fail(err, WR_E_INVALID, "the signature is empty");
-	if (text[0] == '-') {
-		if (len <= head_len + foot_len || memcmp(text, ARMOUR_HEAD, head_len) != 0 ||
-		    (text[head_len] != '\n' && text[head_len] != '\r'))
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* dearmour finds the base64 between header and footer, or takes all of a text without them. */
+static int dearmour(span *out, span in, wr_err *err)
+{
+	span head, line_end;
+	while (in.len > 0 && is_blank(in.data[0])) in.data++, in.len--;
+	while (in.len > 0 && is_blank(in.data[in.len - 1])) in.len--;
+	if (in.len == 0) return wr_fail(err, WR_E_INVALID, "the signature is empty");
+	if (in.data[0] == '-') {
+		if (!take(&in, strlen(ARMOUR_HEAD), &head) || !span_is(head, ARMOUR_HEAD) ||
+		    !take(&in, 1, &line_end) || !is_blank(line_end.data[0]))
 			return wr_fail(err, WR_E_INVALID, "the signature does not start with \"%s\"",
 			               ARMOUR_HEAD);
-		if (memcmp(text + len - foot_len, ARMOUR_FOOT, foot_len) != 0 ||
-		    text[len - foot_len - 1] != '\n')
+		const size_t foot_len = strlen("\n" ARMOUR_FOOT);
+		if (in.len < foot_len ||
+		    !span_is((span){in.data + in.len - foot_len, foot_len}, "\n" ARMOUR_FOOT))
 			return wr_fail(err, WR_E_INVALID, "the signature does not end with \"%s\"",
 			               ARMOUR_FOOT);
-		text += head_len;
-		len -= head_len + foot_len;
+		in.len -= foot_len;
 	}
-	*out = (span){(const uint8_t *)text, len};
+	*out = in;
 	return 0;
 }
 
@@ -274,7 +278,7 @@ int wr_sshsig_parse(wr_sshsig *out, const char *text, size_t len, wr_err *err)
 	if (len > WR_SSHSIG_MAX)
 		return wr_fail(err, WR_E_LIMIT, "the signature is longer than %u bytes", WR_SSHSIG_MAX);
 	span b64 = {NULL, 0};
-	if (dearmour(&b64, text, len, err) != 0) return -1;
+	if (dearmour(&b64, (span){(const uint8_t *)text, len}, err) != 0) return -1;
 	wr_buf raw = WR_BUF_INIT(WR_SSHSIG_MAX);
 	int rc = wr_unbase64(&raw, (const char *)b64.data, b64.len, true, err);
 	if (rc == 0) rc = parse_blob(out, (span){(const uint8_t *)wr_buf_cstr(&raw), raw.len}, err);

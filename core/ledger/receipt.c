@@ -187,14 +187,6 @@ static bool read_envelope(wr_receipt *r, wr_err *err)
 	return true;
 }
 
-static void leaf_of_line(uint8_t out[static WR_HASH_LEN], const char *line, size_t hash_at)
-{
-	char e[WR_RECEIPT_MAX];
-	memcpy(e, line, hash_at);
-	e[hash_at] = '}';
-	wr_leaf_hash(out, e, hash_at + 1);
-}
-
 wr_receipt_fault wr_receipt_parse(wr_receipt *out, const char *line, size_t len, bool check_hash,
                                   wr_err *err)
 {
@@ -213,7 +205,7 @@ wr_receipt_fault wr_receipt_parse(wr_receipt *out, const char *line, size_t len,
 	if (!read_envelope(out, err)) return WR_RF_ENVELOPE;
 	if (!check_hash) return WR_RF_OK;
 	uint8_t hash[WR_HASH_LEN];
-	leaf_of_line(hash, line, scan.hash_at);
+	wr_scan_leaf(hash, line, len);
 	if (memcmp(hash, out->hash, WR_HASH_LEN) == 0) return WR_RF_OK;
 	char expected[WR_HEX_LEN], found[WR_HEX_LEN];
 	wr_hex(expected, hash, WR_HASH_LEN);

@@ -232,6 +232,16 @@ bool wr_scan_prefix(const char *s, size_t n)
 	return wr_scan_line(s, n, fields, &scan) || scan.at == n;
 }
 
+void wr_scan_leaf(uint8_t out[static WR_HASH_LEN], const char *line, size_t len)
+{
+	char e[WR_RECEIPT_MAX];
+	size_t hash_at = len - WR_HASH_TAIL - 1;
+	WR_ASSERT(len > WR_HASH_TAIL && hash_at < sizeof e);
+	memcpy(e, line, hash_at);
+	e[hash_at] = '}';
+	wr_leaf_hash(out, e, hash_at + 1);
+}
+
 static uint32_t unescape_one(const char **p)
 {
 	char c = (*p)[1];

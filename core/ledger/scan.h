@@ -21,6 +21,8 @@ bool wr_scan_line(const char *s, size_t n, wr_field fields[static WR_RECEIPT_FIE
 /* wr_scan_prefix: could [s, s+n) be the beginning of a receipt line, or a whole one without its
  * newline? This is what a write that was cut short leaves behind; a changed byte is not. */
 bool wr_scan_prefix(const char *s, size_t n);
+/* wr_scan_leaf hashes E of a line that scans. */
+void wr_scan_leaf(uint8_t out[static WR_HASH_LEN], const char *line, size_t len);
 /* wr_scan_unescape appends the text of a canonical JSON string (quotes included in raw) to out,
  * cut at a code point to size-1 bytes; NUL becomes U+FFFD. */
 void wr_scan_unescape(const char *raw, size_t raw_len, char *out, size_t size);

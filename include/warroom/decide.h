@@ -20,9 +20,10 @@
 	X(PROPOSED, "proposed")                                                                        \
 	X(APPROVED, "approved")                                                                        \
 	X(RUNNING, "running")                                                                          \
-	X(HELD, "held") X(ROLLING_BACK, "rolling_back") X(COMPLETED, "completed")                      \
-	    X(ROLLED_BACK, "rolled_back") X(ABORTED, "aborted") X(FAILED, "failed")                    \
-	        X(EXPIRED, "expired") X(DENIED, "denied")
+	X(HELD, "held")                                                                                \
+	X(ROLLING_BACK, "rolling_back")                                                                \
+	X(COMPLETED, "completed") X(ROLLED_BACK, "rolled_back") X(ABORTED, "aborted")                  \
+	    X(FAILED, "failed") X(EXPIRED, "expired") X(DENIED, "denied")
 typedef enum wr_op_state {
 #define X(id, name) WR_OP_##id,
 	WR_OP_STATES(X)
@@ -36,8 +37,9 @@ bool wr_op_final(wr_op_state s);
 	X(WAITING, "waiting")                                                                          \
 	X(RUNNING, "running")                                                                          \
 	X(DONE, "done")                                                                                \
-	X(FAILED, "failed") X(UNCERTAIN, "uncertain") X(SKIPPED, "skipped") X(UNDOING, "undoing")      \
-	    X(UNDONE, "undone") X(UNDO_FAILED, "undo_failed")
+	X(FAILED, "failed")                                                                            \
+	X(UNCERTAIN, "uncertain")                                                                      \
+	X(SKIPPED, "skipped") X(UNDOING, "undoing") X(UNDONE, "undone") X(UNDO_FAILED, "undo_failed")
 typedef enum wr_step_state {
 #define X(id, name) WR_SS_##id,
 	WR_SS(X)
@@ -63,8 +65,10 @@ typedef struct wr_op_step {
 	                            resume, or cut short by a restart without an effect */
 	bool was_uncertain;      /* in this direction; an idempotent step then has one retry at least */
 	bool probe_open;         /* a probe was started and has not answered */
+	int64_t probe_us;        /* when */
 	int64_t uncertain_us;    /* when it became so; 0 never */
 	char ruling[12];         /* "", "done", "not_done", "skip": the last one by two people */
+	int64_t ruled_us;        /* when; rulings signed before it are used up */
 	const int64_t *baseline; /* soak: samples of each gate signal when it began; the state's */
 	size_t baseline_count;
 } wr_op_step;
@@ -89,6 +93,7 @@ typedef struct wr_op {
 	size_t approval_count;
 	int64_t proposed_us, approved_us, started_us, finished_us, expires_us, impact_us, rto_ms;
 	int64_t epoch;
+	int64_t held_us; /* when it was held last */
 	bool abort_requested;
 } wr_op;
 

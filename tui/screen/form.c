@@ -34,8 +34,9 @@ struct form {
 	page page;
 	field fields[4];
 	int n_fields, at;
-	char operation_id[32], act[32], from[64], to[64], step[64], title[160], error[256],
-	    message[256];
+	char operation_id[32], act[32], from[64], to[64], step[64], title[400], error[512],
+	    message[600];
+	char key_file[512], note[256]; /* of the second page */
 	json_t *challenge;
 	char *secret; /* sodium_malloc */
 	size_t secret_len;

@@ -42,8 +42,8 @@ static void test_accepts(void **state)
 	    "{\"a\":\"\xF0\x90\x80\x80\xF4\x8F\xBF\xBF\xE2\x80\xA8\"}",
 	    /* Sorted by what the keys mean, not by how they are escaped. */
 	    "{\"\\u001f\":1,\" \":2,\"!\":3,\"\\\"\":4,\"#\":5,\"[\":6,\"\\\\\":7,\"]\":8,\"\x7F\":9}",
-	    "{\"\\u0001\":1,\"\\u0007\":2,\"\\b\":3,\"\\t\":4,\"\\n\":5,\"\\u000b\":6,\"\\f\":7,"
-	    "\"\\r\":8}",
+	    ("{\"\\u0001\":1,\"\\u0007\":2,\"\\b\":3,\"\\t\":4,\"\\n\":5,\"\\u000b\":6,\"\\f\":7,"
+	     "\"\\r\":8}"),
 	    "{\"A\":1,\"AA\":2,\"B\":3,\"a\":4,\"a\\\"\":5,\"aa\":6}",
 	    "{\"a\":{\"z\":1},\"b\":{\"a\":1}}",
 	    "{\"a\":[{\"z\":1},{\"a\":1}]}",
@@ -331,8 +331,11 @@ static json_t *random_value(uint64_t *seed, unsigned depth)
 
 static json_t *random_object(uint64_t *seed)
 {
-	json_t *v;
-	while (!json_is_object(v = random_value(seed, 0))) json_decref(v);
+	json_t *v = random_value(seed, 0);
+	while (!json_is_object(v)) {
+		json_decref(v);
+		v = random_value(seed, 0);
+	}
 	return v;
 }
 
