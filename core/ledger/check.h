@@ -1,0 +1,50 @@
+/* check.h: the checker of one chain: it takes the lines in order and names what is wrong with
+ * them. Memory is constant but for the ids and parents seen. Not thread-safe. */
+#ifndef WR_LEDGER_CHECK_H
+#define WR_LEDGER_CHECK_H
+
+#include "ledger/authorise.h"
+#include "ledger/chain.h"
+#include "ledger/idset.h"
+#include "warroom/ledger.h"
+
+#define WR_ANOMALIES_KEPT 1000
+
+typedef struct wr_check {
+	wr_verify_report *report;
+	char chain[128];              /* "" until the first receipt tells */
+	char file[64];                /* being read */
+	int64_t segment;              /* its first seq by its name, -1: it has no such name */
+	bool file_began;              /* an intact receipt was found in it */
+	int64_t expect;               /* next seq; -1: whatever comes first */
+	uint8_t tips[2][WR_HASH_LEN]; /* what its prev_hash may be */
+	unsigned tip_count;           /* 0: it cannot be known */
+	int64_t bad_lines, bad_bytes; /* unreadable ones since the last receipt that counted */
+	int64_t consistent;           /* last seq before anything was broken, -1 none */
+	bool broken;
+	bool cut_short; /* said already: shorter than the mark */
+	wr_mark mark;   /* count 0: none */
+	wr_idset ids;
+	wr_keyset parents;
+	wr_authorise *authorise;
+} wr_check;
+
+/* wr_check_init: `chain` NULL takes the first receipt's and begins wherever that is; else it begins
+ * at seq 0. */
+WR_CHECKED int wr_check_init(wr_check *c, wr_verify_report *report, const char *chain,
+                             const char *ledger_dir, wr_err *err);
+void wr_check_free(wr_check *c);
+/* wr_check_file begins a file; its name's seq must be the one that is expected. */
+void wr_check_file(wr_check *c, const char *name, int64_t segment);
+/* wr_check_line takes a line that is not a torn end. -1: out of memory. */
+WR_CHECKED int wr_check_line(wr_check *c, const wr_line *line, int64_t number, wr_err *err);
+/* wr_check_torn says a torn end: no break of integrity. */
+void wr_check_torn(wr_check *c, const wr_line *line, int64_t number, int64_t bytes);
+/* wr_check_short takes an unfinished line of a file that once was longer. */
+void wr_check_short(wr_check *c, const wr_line *line, int64_t number, int64_t file_bytes);
+/* wr_check_end compares with the mark what was there. */
+void wr_check_end(wr_check *c);
+void wr_check_anomaly(wr_check *c, wr_anomaly_kind kind, int64_t seq, int64_t line, int64_t byte,
+                      const char *fmt, ...) WR_PRINTF(6, 7);
+
+#endif
