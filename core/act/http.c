@@ -31,6 +31,7 @@ typedef struct request {
 	wr_buf url, body;
 	const char *method;
 	size_t head_len;
+	bool head_ended; /* curl takes a head that was cut off between two lines for a whole one */
 	char curl_error[CURL_ERROR_SIZE];
 } request;
 
@@ -193,10 +194,11 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 
 static size_t on_head(char *data, size_t size, size_t count, void *ctx)
 {
-	(void)data;
 	request *r = ctx;
 	size_t n = size * count;
 	r->head_len += n;
+	if (n > 0 && (data[0] == '\r' || data[0] == '\n')) r->head_ended = true;
+	if (n > 5 && memcmp(data, "HTTP/", 5) == 0) r->head_ended = false; /* not in trailers */
 	return r->head_len > HEAD_MAX ? 0 : n;
 }
 
@@ -315,13 +317,13 @@ static void transfer(request *r)
 	(void)curl_easy_getinfo(r->curl, CURLINFO_RESPONSE_CODE, &status);
 	a->latency_ms = wr_mono_ms(r->io->clock) - began_ms;
 	a->status = status;
-	if (rc == CURLE_OK && status >= 200) {
+	if (rc == CURLE_OK && status >= 200 && r->head_ended) {
 		a->fate = WR_ACT_ANSWERED;
 		return;
 	}
 	a->fate = anything_sent(r->curl) ? WR_ACT_LOST : WR_ACT_NOT_SENT;
 	const char *why = *r->curl_error ? r->curl_error : curl_easy_strerror(rc);
-	if (rc == CURLE_OK) why = "an answer that is not HTTP";
+	if (rc == CURLE_OK) why = "the answer broke off";
 	if (rc == CURLE_ABORTED_BY_CALLBACK)
 		why = wr_act_cancelled(r->io) ? "cancelled" : "no answer in time";
 	if (r->head_len > HEAD_MAX) why = "the answer's headers are too large";
