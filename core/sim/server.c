@@ -68,8 +68,10 @@ static int open_daemon(wr_sim_server *v, wr_err *err)
 {
 	int fd = listening(v, err);
 	if (fd < 0) return -1;
+	/* poll, not epoll: with epoll libmicrohttpd 0.9.75 does not see a caller hang up who sent half
+	 * a request, and keeps the connection until it has been idle for long enough. */
 	v->mhd = MHD_start_daemon(
-	    MHD_USE_AUTO_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, wr_sim_serve, v,
+	    MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, wr_sim_serve, v,
 	    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, v->connections,
 	    MHD_OPTION_CONNECTION_TIMEOUT, v->idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 	    (size_t)HEADER_BYTES, MHD_OPTION_NOTIFY_COMPLETED, wr_sim_served, v, MHD_OPTION_END);
