@@ -36,7 +36,7 @@ for f in $(git ls-files 'core/*.c' 'core/*.h'); do
 	done
 	case $layer in
 	base | model | watch | ledger | decide | act | sim | engine)
-		if grep -q 'curses' "$f"; then say "$f knows curses"; fi ;;
+		if grep -qE 'include <n?curses' "$f"; then say "$f knows curses"; fi ;;
 	esac
 done
 for f in $(git ls-files 'tui/*.c' 'tui/*.h'); do
