@@ -278,8 +278,10 @@ static void cancel_before_sending_is_failed(void **state)
 	cancelled c = {.job = make_job("{'kind':'http','timeout_ms':600000,'http':{'url':'http://@/'}}",
 	                               hole.port)};
 	pthread_t thread;
+	int before = connecting_to(hole.port);
 	assert_int_equal(pthread_create(&thread, NULL, run_cancelled, &c), 0);
-	nap_ms(50);
+	for (int i = 0; i < 3000 && connecting_to(hole.port) == before; i++) nap_ms(10);
+	assert_true(connecting_to(hole.port) > before);
 	atomic_store(&c.cancel, true);
 	wait_until(&c.ended, 1);
 	pthread_join(thread, NULL);
