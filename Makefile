@@ -29,6 +29,8 @@ endif
 OPT     ?= -O2 -g
 HARDEN  ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 SAN     ?=
+Q       := $(if $(V),,@)
+say      = $(if $(V),:,printf '  %-4s %s\n' $(1) '$(2)')
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) $(TUI_PKGS) 2>/dev/null)
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 TUI_LIBS   = $(shell pkg-config --libs $(TUI_PKGS) 2>/dev/null)
@@ -63,10 +65,11 @@ all: $(PROGRAMS) ## build warroomd, warroom and warroom-sim
 define layer_rule
 $$(BUILD)/libwr_$(1).a: $$(call obj,$$(call src,core/$(1)))
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	@$$(AR) rcs $$@ $$^
 $$(BUILD)/unit/$(1)/%: $$(BUILD)/tests/unit/$(1)/%.o $$(call libs,$(1))
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $$(PKG_LIBS) -lcmocka -lm
+	@$$(call say,LINK,$$@)
+	$$(Q)$$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $$(PKG_LIBS) -lcmocka -lm
 endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 
@@ -75,37 +78,46 @@ $(BUILD)/libwr_sim.a: $(call obj,$(SIM_SRC))
 $(BUILD)/libwr_tui.a: $(call obj,$(TUI_SRC))
 $(BUILD)/libwr_engine.a $(BUILD)/libwr_sim.a $(BUILD)/libwr_tui.a:
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@$(AR) rcs $@ $^
 
 CORE_LIBS := $(call libs,act)
 $(BUILD)/unit/engine/%: $(BUILD)/tests/unit/engine/%.o $(BUILD)/libwr_engine.a $(CORE_LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lcmocka -lm
+	@$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lcmocka -lm
 $(BUILD)/unit/sim/%: $(BUILD)/tests/unit/sim/%.o $(BUILD)/libwr_sim.a $(BUILD)/libwr_base.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lcmocka -lm
+	@$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lcmocka -lm
 $(BUILD)/unit/tui/%: $(BUILD)/tests/unit/tui/%.o $(BUILD)/libwr_tui.a $(CORE_LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) $(TUI_LIBS) -lcmocka -lm
+	@$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) $(TUI_LIBS) -lcmocka -lm
 
 # A tool of the tests: C linked with all of core. Fuzzers replay files unless clang's libFuzzer drives them.
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(CORE_LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
+	@$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
 $(BUILD)/tools/%: $(BUILD)/tests/%.o $(CORE_LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
+	@$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
 FUZZ_CORE = $(foreach l,$(LAYERS),$(call src,core/$(l)))
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_CORE)
 	@mkdir -p $(@D)
-	clang $(CPPFLAGS_ALL) -std=c17 -O1 -g -fsanitize=fuzzer,address,undefined -o $@ $< $(FUZZ_CORE) $(PKG_LIBS) -lm -pthread
+	@$(call say,FUZZ,$@)
+	$(Q)clang $(CPPFLAGS_ALL) -std=c17 -O1 -g -fsanitize=fuzzer,address,undefined -o $@ $< $(FUZZ_CORE) $(PKG_LIBS) -lm -pthread
 
 $(BUILD)/warroomd: $(BUILD)/core/engine/main.o $(BUILD)/libwr_engine.a $(CORE_LIBS)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
+	@$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
 $(BUILD)/warroom-sim: $(BUILD)/core/sim/main.o $(BUILD)/libwr_sim.a $(BUILD)/libwr_base.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
+	@$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
 $(BUILD)/warroom: $(BUILD)/tui/main.o $(BUILD)/libwr_tui.a $(CORE_LIBS)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) $(TUI_LIBS) -lm
+	@$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) $(TUI_LIBS) -lm
 
 # The flags are part of what an object depends on: switching sanitizers or compilers rebuilds.
 FLAGS_ID := $(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL)
@@ -115,7 +127,8 @@ $(BUILD)/.flags: FORCE
 FORCE:
 $(BUILD)/%.o: %.c $(BUILD)/.flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	@$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 .SECONDARY:
 .DELETE_ON_ERROR:
