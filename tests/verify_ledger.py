@@ -20,7 +20,7 @@ def parse(raw):
     again = json.dumps(r, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     ok = again == e and len(r) < 64 and "hash" not in r and type(r.get("incident", "")) is str
     ok = ok and all(re.fullmatch(r"[ !#-\[\]-~]*", k) and type(v) in (str, int, bool) and
-                    (type(v) is str or abs(v) < 2**53) for k, v in r.items())
+                    ("\0" not in v if type(v) is str else abs(v) < 2**53) for k, v in r.items())
     ok = ok and all(type(r.get(k)) is str and re.fullmatch(f, r[k], re.A) for k, f in FORM.items())
     ok = ok and all(type(r.get(k)) is int and r[k] >= 0 for k in ("epoch", "seq", "v"))
     if not ok or r["v"] != 1 or not datetime.datetime.fromisoformat(r["timestamp"][:-1]):

@@ -79,7 +79,7 @@ static void say_gap(wr_check *c, int64_t found, int64_t line, int64_t byte)
 	                 (long long)c->expect, (long long)found, (long long)(found - c->expect));
 }
 
-void wr_check_file(wr_check *c, const char *name, int64_t segment)
+void wr_chain_check_file(wr_check *c, const char *name, int64_t segment)
 {
 	(void)snprintf(c->file, sizeof c->file, "%s", name);
 	c->segment = segment;

@@ -34,8 +34,8 @@ typedef struct wr_check {
 WR_CHECKED int wr_check_init(wr_check *c, wr_verify_report *report, const char *chain,
                              const char *ledger_dir, wr_err *err);
 void wr_check_free(wr_check *c);
-/* wr_check_file begins a file; its name's seq must be the one that is expected. */
-void wr_check_file(wr_check *c, const char *name, int64_t segment);
+/* wr_chain_check_file begins a file; its name's seq must be the one that is expected. */
+void wr_chain_check_file(wr_check *c, const char *name, int64_t segment);
 /* wr_check_line takes a line that is not a torn end. -1: out of memory. */
 WR_CHECKED int wr_check_line(wr_check *c, const wr_line *line, int64_t number, wr_err *err);
 /* wr_check_torn says a torn end: no break of integrity. */

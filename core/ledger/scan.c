@@ -67,7 +67,8 @@ static bool lower_hex(char c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
 }
 
-/* The one canonical spelling of each escape: the short ones, else \u00xx in lower case. */
+/* The one canonical spelling of each escape: the short ones, else \u00xx in lower case; U+0000 is
+ * excluded. */
 static bool scan_escape(cursor *c)
 {
 	static const char wrong[] = "not the canonical escape";
@@ -83,7 +84,7 @@ static bool scan_escape(cursor *c)
 	if (c->at == c->n || (c->s[c->at] != '0' && c->s[c->at] != '1')) return bad(c, c->at, wrong);
 	bool low = c->s[c->at++] == '0';
 	if (c->at == c->n || !lower_hex(c->s[c->at])) return bad(c, c->at, wrong);
-	if (low && memchr("89acd", c->s[c->at], 5)) return bad(c, c->at, wrong);
+	if (low && memchr("089acd", c->s[c->at], 6)) return bad(c, c->at, wrong);
 	c->at++;
 	return true;
 }
@@ -261,8 +262,7 @@ static uint32_t unescape_one(const char **p)
 		uint32_t cp = (*p)[2] == '1' ? 0x10 : 0;
 		char d = (*p)[3];
 		*p += 4;
-		cp += (uint32_t)(d <= '9' ? d - '0' : d - 'a' + 10);
-		return cp ? cp : 0xfffd;
+		return cp + (uint32_t)(d <= '9' ? d - '0' : d - 'a' + 10);
 	}
 	default:
 		return (unsigned char)c;

@@ -24,7 +24,7 @@ bool wr_scan_prefix(const char *s, size_t n);
 /* wr_scan_leaf hashes E of a line that scans. */
 void wr_scan_leaf(uint8_t out[static WR_HASH_LEN], const char *line, size_t len);
 /* wr_scan_unescape appends the text of a canonical JSON string (quotes included in raw) to out,
- * cut at a code point to size-1 bytes; NUL becomes U+FFFD. */
+ * cut at a code point to size-1 bytes. */
 void wr_scan_unescape(const char *raw, size_t raw_len, char *out, size_t size);
 
 #endif

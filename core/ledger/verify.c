@@ -107,7 +107,7 @@ static void read_mark(wr_check *c, const char *dir)
 {
 	wr_err err = {0};
 	if (wr_mark_read(dir, &c->mark, &err) == 0) return;
-	wr_check_file(c, WR_MARK_NAME, -1);
+	wr_chain_check_file(c, WR_MARK_NAME, -1);
 	wr_check_anomaly(c, WR_AN_CORRUPT, -1, 1, 0, "%s", err.msg);
 }
 
@@ -124,7 +124,7 @@ static int check_segments(run *v, wr_check *c, const char *dir, const char *ledg
 		if (rc) break;
 		const source s = {
 		    .path = path, .size = size_of(path), .last = i == count - 1, .ledger_dir = ledger_dir};
-		wr_check_file(c, name, seqs[i]);
+		wr_chain_check_file(c, name, seqs[i]);
 		rc = read_file(v, c, &s, err);
 	}
 	free(seqs);
@@ -158,7 +158,7 @@ static int check_one_file(run *v, const char *path, const char *ledger_dir, wr_e
 	const source s = {.path = path, .size = v->total, .last = true, .ledger_dir = ledger_dir};
 	int rc = wr_check_init(&c, v->report, NULL, ledger_dir, err);
 	if (rc == 0) {
-		wr_check_file(&c, wr_sanitise_to(shown, sizeof shown, name), wr_segment_seq(name));
+		wr_chain_check_file(&c, wr_sanitise_to(shown, sizeof shown, name), wr_segment_seq(name));
 		rc = read_file(v, &c, &s, err);
 	}
 	if (rc == 0) finish_chain(v, &c);
