@@ -24,7 +24,11 @@ static int by_bytes(const void *a, const void *b)
 const char **wr_canon_keys(const json_t *object)
 {
 	/* jansson's iterators want a mutable object, though json_object_iter changes nothing. */
-	json_t *o = (json_t *)(uintptr_t)object;
+	union {
+		const json_t *given;
+		json_t *taken;
+	} as = {.given = object};
+	json_t *o = as.taken;
 	const char **keys = calloc(json_object_size(object) + 1, sizeof *keys);
 	if (!keys) return NULL;
 	size_t n = 0;

@@ -144,7 +144,7 @@ static bool offset(const char **s, int64_t *seconds)
 	if (!expect(s, '+') && !expect(s, '-')) return false;
 	if (!digits(s, 2, &hours) || !expect(s, ':') || !digits(s, 2, &minutes)) return false;
 	if (hours > 23 || minutes > 59) return false;
-	*seconds = sign * (hours * 3600 + minutes * 60);
+	*seconds = INT64_C(60) * sign * (hours * 60 + minutes);
 	return true;
 }
 
@@ -169,8 +169,8 @@ static bool parse_time(const char *s, int64_t *wall_us)
 		return false;
 	if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) return false;
 	if (hour > 23 || minute > 59 || second > 60) return false;
-	int64_t t = days_from_civil(year, month, day) * S_PER_DAY + hour * 3600 + minute * 60 + second -
-	            offset_s;
+	int64_t t = days_from_civil(year, month, day) * S_PER_DAY + (hour * INT64_C(60) + minute) * 60 +
+	            second - offset_s;
 	if (second == 60 && !leap_second_ok(t)) return false;
 	if (t < FIRST_S || t > LAST_S) return false;
 	*wall_us = t * US_PER_S + us;

@@ -380,6 +380,16 @@ static int run_planned(run *r, wr_child_plan *plan, wr_buf *out, wr_buf *err_out
 	return rc;
 }
 
+/* execve's type lacks a const that execve honours. */
+static char *const *without_const(const char *const *list)
+{
+	union {
+		const char *const *given;
+		char *const *taken;
+	} as = {.given = list};
+	return as.taken;
+}
+
 int wr_proc_run(const wr_proc_spec *spec, wr_buf *out, wr_buf *err_out, wr_proc_result *result,
                 wr_err *err)
 {
@@ -404,8 +414,8 @@ int wr_proc_run(const wr_proc_spec *spec, wr_buf *out, wr_buf *err_out, wr_proc_
 	if (rc == 0) {
 		wr_child_plan plan = {
 		    .program = program,
-		    .argv = spec->argv,
-		    .env = env.list,
+		    .argv = without_const(spec->argv),
+		    .env = without_const(env.list),
 		    .cwd = spec->cwd,
 		    .stdio = {-1, -1, -1},
 		    .failure_fd = -1,

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdint.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -57,9 +56,7 @@ void wr_child_exec(const wr_child_plan *plan)
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 
-	/* execve's types lack a const that it honours. */
-	execve(plan->program, (char *const *)(uintptr_t)plan->argv,
-	       (char *const *)(uintptr_t)plan->env);
+	execve(plan->program, plan->argv, plan->env);
 	report(fd, WR_CHILD_EXEC, errno);
 }
 

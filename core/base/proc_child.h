@@ -8,8 +8,8 @@
 
 typedef struct wr_child_plan {
 	const char *program; /* absolute */
-	const char *const *argv;
-	const char *const *env;
+	char *const *argv;   /* as execve takes them; it changes nothing */
+	char *const *env;
 	const char *cwd; /* or NULL */
 	int stdio[3];    /* all above 2, close-on-exec */
 	int failure_fd;  /* same; takes one wr_child_failure, or closes with the exec */

@@ -2,7 +2,8 @@
  *
  * jansson parses what comes from outside; what we hash or sign is written and checked by our own
  * code, because jansson's output is not RFC 8785 (numbers, escapes, key order). The canonical
- * subset is DESIGN.md section 6: ASCII keys, no floats, no null, |int| <= 2^53-1, depth <= 32.
+ * subset is DESIGN.md section 6: ASCII keys, no floats, no null, |int| <= 2^53-1, depth <= 32
+ * (nested objects and arrays, the outermost counted); and no U+0000, in or out.
  * Pure. */
 #ifndef WARROOM_JSON_H
 #define WARROOM_JSON_H
@@ -27,7 +28,7 @@ bool wr_json_bool(const json_t *obj, const char *key, bool dflt);
 /* wr_canon_write appends `value` as canonical JSON; fails on what the subset excludes. */
 WR_CHECKED int wr_canon_write(wr_buf *out, const json_t *value, wr_err *err);
 /* wr_canon_str appends one JSON string, quotes included, escaped as RFC 8785 says; `s` is UTF-8
- * (invalid bytes become U+FFFD). */
+ * (invalid bytes and U+0000 become U+FFFD). */
 void wr_canon_str(wr_buf *out, const char *s, size_t n);
 /* wr_canon_check: is [s, s+n) exactly canonical JSON of the subset, one object? One pass, no
  * allocation. On failure *err gives the byte offset. */

@@ -3,7 +3,10 @@
  * The child gets its own process group, a clean environment (PATH, HOME, LANG, TZ, plus what is
  * given), /dev/null or `input` on stdin, closed descriptors; on timeout or cancel the group gets
  * SIGTERM, then after 2 s SIGKILL. Blocking; thread-safe. The child dies with its parent
- * (PR_SET_PDEATHSIG SIGKILL) so that a killed engine leaves no half-run step behind. */
+ * (PR_SET_PDEATHSIG SIGKILL) so that a killed engine leaves no half-run step behind; the kernel
+ * ties that to the calling thread, which must therefore not be cancelled. The child leads a session
+ * of its own and has no terminal. What it leaves running in the background after a normal end is
+ * left alone. The process must not ignore SIGCHLD or reap other than its own children. */
 #ifndef WARROOM_PROC_H
 #define WARROOM_PROC_H
 
@@ -36,7 +39,8 @@ typedef struct wr_proc_result {
 } wr_proc_result;
 
 /* wr_proc_run: stdout into *out, stderr into *err_out (either may be NULL: discarded), each kept up
- * to its buffer's max and then drained. -1 only if it could not be started. */
+ * to its buffer's max (appended) and then drained. -1 only if it could not be started. If the
+ * process died between fork and exec, `started` is true: in doubt, something may have run. */
 WR_CHECKED int wr_proc_run(const wr_proc_spec *spec, wr_buf *out, wr_buf *err_out,
                            wr_proc_result *result, wr_err *err);
 

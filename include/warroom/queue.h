@@ -20,7 +20,9 @@ WR_CHECKED bool wr_queue_push(wr_queue *q, void *item);
  * empty. */
 void *wr_queue_pop(wr_queue *q, int timeout_ms);
 int wr_queue_fd(const wr_queue *q); /* readable while not empty */
-void wr_queue_close(wr_queue *q);   /* wakes the consumer; later pushes fail */
+/* wr_queue_close wakes the consumer, by fd too, which stays readable until a pop has found the
+ * queue empty; later pushes fail. */
+void wr_queue_close(wr_queue *q);
 size_t wr_queue_count(wr_queue *q);
 uint64_t wr_queue_dropped(wr_queue *q); /* refused pushes so far */
 

@@ -14,7 +14,9 @@ uint32_t wr_utf8_next(const char **s, const char *end);
 size_t wr_utf8_put(char out[static 4], uint32_t cp); /* bytes written */
 /* wr_sanitise appends [s, s+n): C0, C1, DEL, bidi and zero-width controls, U+2028/2029, unassigned
  * tags and invalid UTF-8 become visible replacements (U+FFFD); tab becomes one space; newline is
- * kept only if `lines`. The output is valid UTF-8 and never longer than the buffer's maximum. */
+ * kept only if `lines`. Variation selectors 15 and 16 vanish; more than 4 combining marks on one
+ * character, or marks on none, are replaced. The output is valid UTF-8 and never longer than the
+ * buffer's maximum: what fits is kept, whole characters, and the buffer is marked failed. */
 void wr_sanitise(wr_buf *out, const char *s, size_t n, bool lines);
 /* Same into a fixed array, truncated at a code point. Returns out. */
 char *wr_sanitise_to(char *out, size_t size, const char *s);

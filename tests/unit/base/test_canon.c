@@ -187,7 +187,8 @@ static void test_every_byte_at_every_offset(void **state)
 			memset(text, 'x', sizeof text);
 			memcpy(text, "{\"a\":\"", 6);
 			text[6 + pad] = (char)byte;
-			memcpy(text + 32, "\"}", 3);
+			text[32] = '"';
+			text[33] = '}';
 			wr_err err;
 			bool fine = byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
 			assert_int_equal(wr_canon_check(text, 34, &err), fine ? 0 : -1);

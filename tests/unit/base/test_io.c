@@ -28,7 +28,7 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 static int setup(void **state)
 {
 	(void)state;
-	memcpy(dir + sizeof dir - 7, "XXXXXX", 6);
+	(void)snprintf(dir, sizeof dir, "/tmp/wr-test-io-XXXXXX");
 	(void)umask(022);
 	return mkdtemp(dir) ? 0 : -1;
 }

@@ -130,8 +130,7 @@ static void test_depth_is_bounded_before_the_parser(void **state)
 {
 	(void)state;
 	enum { DEEP = 200000 };
-	char *text = malloc(2 * DEEP + 1);
-	assert_non_null(text);
+	static char text[2 * DEEP + 1];
 	nest(text, WR_JSON_DEPTH_MAX, '[', ']');
 	json_decref(parse(text));
 	nest(text, WR_JSON_DEPTH_MAX + 1, '[', ']');
@@ -140,7 +139,6 @@ static void test_depth_is_bounded_before_the_parser(void **state)
 	expect_refused(text, strlen(text), WR_E_LIMIT);
 	nest(text, DEEP, '{', '}');
 	expect_refused(text, strlen(text), WR_E_LIMIT);
-	free(text);
 }
 
 static void test_brackets_in_strings_are_no_depth(void **state)

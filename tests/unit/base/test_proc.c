@@ -576,7 +576,7 @@ static void test_an_orphan_does_not_start(void **state)
 	assert_int_equal(pipe2(failure, O_CLOEXEC), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
-		const char *argv[] = {"echo", "ran", NULL}, *env[] = {NULL};
+		char echo[] = "echo", ran[] = "ran", *argv[] = {echo, ran, NULL}, *env[] = {NULL};
 		wr_child_plan plan = {.program = "/bin/echo",
 		                      .argv = argv,
 		                      .env = env,
