@@ -181,11 +181,12 @@ static void test_depth(void **state)
 static void test_every_byte_at_every_offset(void **state)
 {
 	(void)state;
+	static const char head[] = "{\"a\":\"";
 	for (unsigned byte = 1; byte < 256; byte++) {
 		for (size_t pad = 0; pad < 24; pad++) {
 			char text[64];
 			memset(text, 'x', sizeof text);
-			memcpy(text, "{\"a\":\"", 6);
+			memcpy(text, head, sizeof head - 1);
 			text[6 + pad] = (char)byte;
 			text[32] = '"';
 			text[33] = '}';
