@@ -472,8 +472,10 @@ static UNUSED void lab_decide(lab *l, wr_event *ev)
 	wr_effects fx;
 	if (!ev->steps_hash_now) ev->steps_hash_now = l->drift;
 	wr_decide(l->s, l->w, ev, l->now, &fx);
-	l->accepted = fx.accepted;
-	l->refusal = fx.refusal;
+	if (ev->kind != WR_EV_TICK) {
+		l->accepted = fx.accepted;
+		l->refusal = fx.refusal;
+	}
 	l->wake = fx.wake_us;
 	for (size_t i = 0; i < fx.receipt_count; i++) lab_append(l, fx.receipts[i]);
 	if (l->law) l->law(l);

@@ -1,0 +1,918 @@
+/* test_steps.c: one step at a time: retries, doubt, rulings, holds, the way back. */
+#include "laws.h"
+
+static unsigned cancels;
+
+static void count_cancels(lab *l, const wr_command *c)
+{
+	cancels += c->kind == WR_CMD_CANCEL;
+	laws_command(l, c);
+}
+
+static const wr_op_step *step(lab *l, size_t i)
+{
+	return &lab_op(l)->steps[i];
+}
+
+static bool both_say(lab *l, const char *what)
+{
+	return lab_says(l, "alice", what) && lab_says(l, "bob", what);
+}
+
+static void retries_with_backoff(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	char key[80];
+	memcpy(key, l.jobs[0].idempotency_key, sizeof key);
+	assert_string_equal(key, "op-1/freeze/do");
+	lab_finish(&l, WR_OUT_FAILED);
+	assert_int_equal(step(&l, FREEZE)->state, WR_SS_FAILED);
+	assert_int_equal(l.job_count, 0);
+	int64_t due = l.wake - l.now;
+	assert_true(due >= 800000 && due <= 1200000);
+	l.now += due - 1;
+	lab_settle(&l);
+	assert_int_equal(l.job_count, 0);
+	l.now += 1;
+	lab_settle(&l);
+	assert_int_equal(l.job_count, 1);
+	assert_int_equal(l.jobs[0].attempt, 2);
+	assert_string_equal(l.jobs[0].idempotency_key, key);
+	lab_finish(&l, WR_OUT_FAILED);
+	lab_held_for(&l, "HOLD-FAILED");
+	lab_sleep(&l, MIN(1));
+	assert_int_equal(l.job_count, 0);
+	assert_true(lab_says(&l, "carol", "resume")); /* new retries, at once */
+	assert_int_equal(l.jobs[0].attempt, 3);
+	lab_finish(&l, WR_OUT_DONE);
+	assert_int_equal(step(&l, FENCE)->state, WR_SS_RUNNING);
+	lab_free(&l);
+}
+
+static void backoff_grows_to_its_bound(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	l.fo[FREEZE].retries = 8;
+	lab_failover(&l);
+	int64_t last = 0;
+	for (int i = 0; i < 8; i++) {
+		lab_finish(&l, WR_OUT_FAILED);
+		int64_t due = l.wake - l.now;
+		assert_true(due <= S(36));
+		if (i > 0 && i < 5) assert_true(due > last);
+		last = due;
+		lab_sleep(&l, due);
+	}
+	assert_int_equal(l.jobs[0].attempt, 9);
+	lab_free(&l);
+}
+
+static void failure_goes_back_in_reverse(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, PROMOTE);
+	lab_finish(&l, WR_OUT_FAILED);
+	lab_sleep(&l, S(2));
+	lab_finish(&l, WR_OUT_FAILED);
+	lab_state_is(&l, WR_OP_ROLLING_BACK);
+	/* A failed promote did nothing; the fence and the freeze are taken back, newest first. */
+	assert_string_equal(l.jobs[0].idempotency_key, "op-1/fence/undo");
+	assert_true(l.jobs[0].undo);
+	assert_int_equal(l.jobs[0].attempt, 1);
+	lab_finish(&l, WR_OUT_DONE);
+	assert_string_equal(l.jobs[0].idempotency_key, "op-1/freeze/undo");
+	lab_finish(&l, WR_OUT_DONE);
+	lab_state_is(&l, WR_OP_ROLLED_BACK);
+	assert_int_equal(step(&l, FENCE)->state, WR_SS_UNDONE);
+	assert_int_equal(step(&l, PROMOTE)->state, WR_SS_FAILED);
+	assert_int_equal(wr_state_primary(l.s), US);
+	assert_false(wr_json_bool(lab_last(&l, "operation_rolled_back"), "rto_met", true) &&
+	             !wr_json_int(lab_last(&l, "operation_rolled_back"), "rto_ms", 0));
+	lab_free(&l);
+}
+
+static void optional_steps_are_skipped(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, TELL);
+	lab_finish(&l, WR_OUT_FAILED);
+	lab_sleep(&l, S(2));
+	lab_finish(&l, WR_OUT_FAILED);
+	lab_state_is(&l, WR_OP_COMPLETED);
+	assert_int_equal(step(&l, TELL)->state, WR_SS_SKIPPED);
+	assert_string_equal(lab_str(lab_last(&l, "notification_sent"), "outcome"), "failed");
+	lab_free(&l);
+}
+
+static void abort_with_nothing_done(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	assert_true(lab_says(&l, "dave", "abort")); /* any operator */
+	lab_state_is(&l, WR_OP_RUNNING);            /* what acts is let finish */
+	assert_false(lab_says(&l, "bob", "abort"));
+	lab_is_refused(&l, "A-TWICE");
+	lab_finish(&l, WR_OUT_FAILED);
+	lab_state_is(&l, WR_OP_ABORTED);
+	assert_int_equal(l.job_count, 0);
+	lab_free(&l);
+}
+
+static void abort_goes_back(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	assert_true(lab_says(&l, "alice", "abort"));
+	lab_finish(&l, WR_OUT_DONE);
+	lab_state_is(&l, WR_OP_ROLLING_BACK);
+	assert_false(lab_says(&l, "alice", "abort"));
+	lab_is_refused(&l, "A-STATE");
+	assert_false(lab_says(&l, "carol", "approve"));
+	lab_is_refused(&l, "A-STATE");
+	lab_finish(&l, WR_OUT_DONE);
+	lab_state_is(&l, WR_OP_ROLLED_BACK);
+	lab_free(&l);
+}
+
+static void abort_ends_a_wait(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	cancels = 0;
+	l.command_law = count_cancels;
+	l.fo[FREEZE].action = lab_wait(&l);
+	l.fo[FREEZE].has_rollback = false;
+	lab_failover(&l);
+	assert_true(lab_says(&l, "alice", "abort"));
+	assert_int_equal(cancels, 1);
+	lab_finish(&l, WR_OUT_UNKNOWN); /* a cancelled wait has changed nothing: no doubt about it */
+	assert_int_equal(lab_number(&l, "step_uncertain"), 0);
+	lab_state_is(&l, WR_OP_ABORTED);
+	lab_free(&l);
+}
+
+/* Undo of the shift would send traffic to a region that is down: never by itself. */
+static void never_back_to_the_worse_side(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, SOAK);
+	lab_weights(&l, 90, 10);
+	assert_true(lab_says(&l, "alice", "abort"));
+	lab_held_for(&l, "HOLD-TRAFFIC");
+	assert_int_equal(lab_op(&l)->held_from, WR_OP_ROLLING_BACK);
+	assert_int_equal(wr_op_current(lab_op(&l)), SHIFT10);
+	assert_true(lab_says(&l, "alice", "resume")); /* asks again, and is held again */
+	lab_held_for(&l, "HOLD-TRAFFIC");
+	assert_false(lab_says(&l, "alice", "abort"));
+	lab_is_refused(&l, "A-STATE");
+	assert_true(both_say(&l, "rule:shift-10:skip"));
+	lab_state_is(&l, WR_OP_ROLLING_BACK);
+	while (lab_op(&l)->state == WR_OP_ROLLING_BACK) lab_finish(&l, WR_OUT_DONE);
+	lab_state_is(&l, WR_OP_FAILED);
+	assert_non_null(strstr(lab_op(&l)->final_reason, "shift-10"));
+	lab_free(&l);
+}
+
+static void back_to_the_better_side(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, SOAK);
+	lab_weights(&l, 90, 10);
+	lab_verdict(&l, US, WR_V_HEALTHY);
+	l.w->signals[EU_MESH].breached = true;
+	l.w->signals[EU_MESH].status = WR_BREACHED;
+	lab_verdict(&l, EU, WR_V_DEGRADED);
+	lab_settle(&l); /* the soak fails at once, and its failure rolls back after its one retry */
+	assert_int_equal(step(&l, SOAK)->state, WR_SS_FAILED);
+	lab_sleep(&l, S(2));
+	assert_int_equal(step(&l, SOAK)->attempts, 2);
+	lab_state_is(&l, WR_OP_ROLLING_BACK);
+	assert_string_equal(l.jobs[0].idempotency_key, "op-1/shift-10/undo");
+	const json_t *back = json_object_get(l.jobs[0].step, "rollback");
+	assert_true(wr_json_bool(back, "observed", false));
+	const json_t *weights = json_object_get(json_object_get(back, "traffic"), "weights");
+	assert_int_equal(wr_json_int(weights, "us", -1), 100);
+	assert_int_equal(wr_json_int(weights, "eu", -1), 0);
+	lab_finish(&l, WR_OUT_DONE);
+	lab_weights(&l, 100, 0);
+	while (lab_op(&l)->state == WR_OP_ROLLING_BACK) lab_finish(&l, WR_OUT_DONE);
+	lab_state_is(&l, WR_OP_ROLLED_BACK);
+	assert_non_null(strstr(lab_op(&l)->final_reason, "scale")); /* had no way back, and is said */
+	lab_free(&l);
+}
+
+static void idempotent_doubt_goes_again(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	l.fo[FREEZE].retries = 0;
+	lab_failover(&l);
+	lab_finish(&l, WR_OUT_UNKNOWN);
+	assert_int_equal(step(&l, FREEZE)->state, WR_SS_UNCERTAIN);
+	lab_sleep(&l, S(2));
+	assert_int_equal(l.jobs[0].attempt, 2);
+	assert_string_equal(l.jobs[0].idempotency_key, "op-1/freeze/do");
+	lab_finish(&l, WR_OUT_UNKNOWN);
+	lab_sleep(&l, S(5));
+	lab_held_for(&l, "HOLD-UNCERTAIN");
+	lab_free(&l);
+}
+
+static void at_fence_in_doubt(lab *l)
+{
+	lab_lawful(l);
+	lab_failover(l);
+	lab_run(l, FENCE);
+	lab_finish(l, WR_OUT_UNKNOWN);
+	assert_int_equal(step(l, FENCE)->state, WR_SS_UNCERTAIN);
+	assert_int_equal(l->job_count, 1);
+	assert_int_equal(l->jobs[0].kind, WR_CMD_PROBE);
+	assert_int_equal(lab_number(l, "step_probing"), 1);
+	lab_sleep(l, S(1));
+	assert_int_equal(l->job_count, 1); /* once */
+}
+
+static void probe_says_done(void **state)
+{
+	(void)state;
+	lab l;
+	at_fence_in_doubt(&l);
+	lab_finish(&l, WR_OUT_DONE);
+	assert_int_equal(step(&l, FENCE)->state, WR_SS_DONE);
+	assert_string_equal(step(&l, FENCE)->output, "probe: it was done");
+	assert_int_equal(step(&l, PROMOTE)->state, WR_SS_RUNNING); /* the fence is proved */
+	lab_free(&l);
+}
+
+static void probe_says_not_done(void **state)
+{
+	(void)state;
+	lab l;
+	at_fence_in_doubt(&l);
+	lab_finish(&l, WR_OUT_FAILED);
+	assert_int_equal(step(&l, FENCE)->state, WR_SS_FAILED);
+	lab_sleep(&l, S(2));
+	assert_int_equal(l.jobs[0].kind, WR_CMD_START);
+	assert_int_equal(l.jobs[0].attempt, 2);
+	lab_free(&l);
+}
+
+static void probe_cannot_tell(void **state)
+{
+	(void)state;
+	lab l;
+	at_fence_in_doubt(&l);
+	lab_finish(&l, WR_OUT_UNKNOWN);
+	lab_held_for(&l, "HOLD-UNCERTAIN");
+	assert_true(lab_says(&l, "alice", "resume")); /* probes again */
+	assert_int_equal(l.jobs[0].kind, WR_CMD_PROBE);
+	lab_finish(&l, WR_OUT_UNKNOWN);
+	lab_held_for(&l, "HOLD-UNCERTAIN");
+	assert_true(both_say(&l, "rule:fence:done"));
+	lab_state_is(&l, WR_OP_RUNNING);
+	assert_int_equal(step(&l, FENCE)->state, WR_SS_DONE);
+	assert_string_equal(lab_str(lab_last(&l, "step_ruled"), "by"), "alice,bob");
+	lab_free(&l);
+}
+
+static void probe_never_answers(void **state)
+{
+	(void)state;
+	lab l;
+	at_fence_in_doubt(&l);
+	lab_sleep(&l, S(46));
+	lab_held_for(&l, "HOLD-UNCERTAIN");
+	lab_finish(&l, WR_OUT_DONE); /* late, but it settles the question */
+	lab_state_is(&l, WR_OP_RUNNING);
+	assert_int_equal(step(&l, FENCE)->state, WR_SS_DONE);
+	lab_free(&l);
+}
+
+static void at_promote_in_doubt(lab *l)
+{
+	lab_lawful(l);
+	lab_failover(l);
+	lab_run(l, PROMOTE);
+	lab_finish(l, WR_OUT_UNKNOWN);
+	lab_held_for(l, "HOLD-UNCERTAIN");
+	assert_int_equal(l->job_count, 0);
+	lab_sleep(l, MIN(1)); /* an opaque step never goes again by itself */
+	assert_int_equal(l->job_count, 0);
+	lab_held_for(l, "HOLD-UNCERTAIN");
+}
+
+static void opaque_waits_for_two(void **state)
+{
+	(void)state;
+	lab l;
+	at_promote_in_doubt(&l);
+	assert_true(lab_says(&l, "alice", "rule:promote-postgres:done"));
+	lab_held_for(&l, "HOLD-UNCERTAIN");
+	assert_false(lab_says(&l, "alice", "rule:promote-postgres:done"));
+	lab_is_refused(&l, "A-TWICE");
+	assert_true(lab_says(&l, "bob", "rule:promote-postgres:not_done")); /* they disagree */
+	lab_held_for(&l, "HOLD-UNCERTAIN");
+	assert_int_equal(lab_number(&l, "step_ruled"), 0);
+	assert_true(lab_says(&l, "alice", "rule:promote-postgres:not_done")); /* changes her mind */
+	assert_int_equal(lab_number(&l, "step_ruled"), 1);
+	lab_state_is(&l, WR_OP_RUNNING);
+	assert_int_equal(l.jobs[0].attempt, 2);
+	/* Used up: the same doubt again needs two new signatures. */
+	lab_finish(&l, WR_OUT_UNKNOWN);
+	lab_held_for(&l, "HOLD-UNCERTAIN");
+	assert_true(lab_says(&l, "bob", "rule:promote-postgres:not_done"));
+	lab_held_for(&l, "HOLD-UNCERTAIN");
+	assert_true(lab_says(&l, "erin", "rule:promote-postgres:not_done"));
+	lab_state_is(&l, WR_OP_RUNNING);
+	assert_int_equal(l.jobs[0].attempt, 3);
+	lab_free(&l);
+}
+
+static void ruling_by_one_key(void **state)
+{
+	(void)state;
+	lab l;
+	lab_sig g;
+	at_promote_in_doubt(&l);
+	assert_true(lab_says(&l, "alice", "rule:promote-postgres:done"));
+	const wr_op *op = lab_op(&l);
+	lab_sign_init(&l, &g, op->id, op->plan_hash, "erin", "sre", "rule:promote-postgres:done");
+	snprintf(g.s.fingerprint, sizeof g.s.fingerprint, "SHA256:key-of-alice");
+	lab_seal(&g);
+	assert_false(lab_send(&l, &g));
+	lab_is_refused(&l, "A-SAME-KEY");
+	lab_free(&l);
+}
+
+static void ruling_skip_and_nonsense(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *what, *rule;
+	} bad[] = {
+	    {"rule:promote-postgres:maybe", "A-DECISION"},
+	    {"rule:promote-postgres:", "A-DECISION"},
+	    {"rule:promote-postgres", "A-STEP"},
+	    {"rule:nothing:done", "A-STEP"},
+	    {"rule:", "A-STEP"},
+	    {"rule::", "A-STEP"},
+	    {"rule:freeze:done", "A-STATE"},
+	    {"rule:scale:skip", "A-STATE"},
+	    {"tick:promote-postgres", "A-STATE"},
+	    {"tick:", "A-STEP"},
+	    {"dance", "A-DECISION"},
+	    {"", "A-DECISION"},
+	    {"propose", "A-STATE"},
+	    {"hold", "A-STATE"},
+	};
+	lab l;
+	at_promote_in_doubt(&l);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		size_t before = l.count;
+		assert_false(lab_says(&l, "alice", bad[i].what));
+		if (l.count != before) fail_msg("%s left a receipt", bad[i].what);
+		lab_sig g;
+		lab_sign_init(&l, &g, "op-1", lab_op(&l)->plan_hash, "alice", "sre", bad[i].what);
+		lab_seal(&g);
+		lab_send(&l, &g);
+		lab_is_refused(&l, bad[i].rule);
+	}
+	assert_true(both_say(&l, "rule:promote-postgres:skip"));
+	lab_run(&l, -1);
+	lab_state_is(&l, WR_OP_COMPLETED);
+	assert_int_equal(step(&l, PROMOTE)->state, WR_SS_SKIPPED);
+	assert_null(lab_last(&l, "postgres_failover_executed")); /* it was not promoted by us */
+	lab_free(&l);
+}
+
+static void abort_in_doubt(void **state)
+{
+	(void)state;
+	lab l;
+	at_promote_in_doubt(&l);
+	assert_true(lab_says(&l, "alice", "abort"));
+	lab_state_is(&l, WR_OP_HELD); /* what was done must be known before going back */
+	assert_false(lab_says(&l, "alice", "resume"));
+	lab_is_refused(&l, "A-STATE");
+	assert_true(both_say(&l, "rule:promote-postgres:done"));
+	lab_state_is(&l, WR_OP_ROLLING_BACK);
+	assert_string_equal(l.jobs[0].idempotency_key, "op-1/promote-postgres/undo");
+	lab_finish(&l, WR_OUT_UNKNOWN); /* now the way back is in doubt */
+	lab_held_for(&l, "HOLD-UNCERTAIN");
+	assert_true(both_say(&l, "rule:promote-postgres:done")); /* the undo was done */
+	assert_int_equal(step(&l, PROMOTE)->state, WR_SS_UNDONE);
+	lab_state_is(&l, WR_OP_ROLLING_BACK);
+	while (lab_op(&l)->state == WR_OP_ROLLING_BACK) lab_finish(&l, WR_OUT_DONE);
+	lab_state_is(&l, WR_OP_ROLLED_BACK);
+	lab_free(&l);
+}
+
+static void abort_probes_first(void **state)
+{
+	(void)state;
+	for (int answer = WR_OUT_DONE; answer <= WR_OUT_UNKNOWN; answer++) {
+		lab l;
+		at_fence_in_doubt(&l);
+		assert_true(lab_says(&l, "alice", "abort"));
+		lab_state_is(&l, WR_OP_RUNNING);
+		lab_finish(&l, (wr_outcome)answer);
+		if (answer == WR_OUT_UNKNOWN) {
+			lab_held_for(&l, "HOLD-UNCERTAIN");
+			assert_true(both_say(&l, "rule:fence:not_done"));
+		}
+		lab_state_is(&l, WR_OP_ROLLING_BACK);
+		assert_string_equal(l.jobs[0].idempotency_key,
+		                    answer == WR_OUT_DONE ? "op-1/fence/undo" : "op-1/freeze/undo");
+		lab_free(&l);
+	}
+}
+
+/* Held by a person, then aborted while a step is in doubt: it says what it waits for. */
+static void abort_asks_when_held(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, PROMOTE);
+	assert_true(lab_says(&l, "bob", "hold"));
+	lab_held_for(&l, "HOLD-OPERATOR");
+	lab_finish(&l, WR_OUT_UNKNOWN);
+	lab_held_for(&l, "HOLD-OPERATOR");
+	assert_true(lab_says(&l, "bob", "abort"));
+	lab_held_for(&l, "HOLD-UNCERTAIN");
+	assert_true(both_say(&l, "rule:promote-postgres:not_done"));
+	lab_state_is(&l, WR_OP_ROLLING_BACK);
+	lab_free(&l);
+}
+
+static void undo_probes_the_effect(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, PROMOTE);
+	assert_true(lab_says(&l, "alice", "abort"));
+	lab_finish(&l, WR_OUT_FAILED);
+	assert_string_equal(l.jobs[0].idempotency_key, "op-1/fence/undo");
+	lab_finish(&l, WR_OUT_UNKNOWN);
+	assert_int_equal(l.jobs[0].kind, WR_CMD_PROBE);
+	lab_finish(&l, WR_OUT_DONE); /* still fenced: the undo has not happened */
+	assert_int_equal(step(&l, FENCE)->state, WR_SS_UNDO_FAILED);
+	lab_sleep(&l, S(3));
+	lab_finish(&l, WR_OUT_UNKNOWN);
+	lab_finish(&l, WR_OUT_FAILED); /* fenced no more */
+	assert_int_equal(step(&l, FENCE)->state, WR_SS_UNDONE);
+	assert_string_equal(l.jobs[0].idempotency_key, "op-1/freeze/undo");
+	lab_free(&l);
+}
+
+static void undo_that_fails(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, FENCE);
+	assert_true(lab_says(&l, "alice", "abort"));
+	lab_finish(&l, WR_OUT_DONE);
+	lab_finish(&l, WR_OUT_FAILED);
+	lab_sleep(&l, S(2));
+	lab_finish(&l, WR_OUT_FAILED);
+	lab_held_for(&l, "HOLD-UNDO");
+	assert_true(lab_says(&l, "bob", "resume"));
+	assert_int_equal(l.jobs[0].attempt, 3);
+	lab_finish(&l, WR_OUT_FAILED);
+	lab_sleep(&l, S(2));
+	lab_finish(&l, WR_OUT_FAILED);
+	lab_held_for(&l, "HOLD-UNDO");
+	assert_true(both_say(&l, "rule:fence:skip"));
+	lab_finish(&l, WR_OUT_DONE);
+	lab_state_is(&l, WR_OP_FAILED);
+	assert_non_null(strstr(lab_op(&l)->final_reason, "fence"));
+	lab_free(&l);
+}
+
+static void hold_lets_the_step_finish(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	assert_true(lab_says(&l, "dave", "hold"));
+	lab_held_for(&l, "HOLD-OPERATOR");
+	lab_finish(&l, WR_OUT_DONE);
+	assert_int_equal(step(&l, FREEZE)->state, WR_SS_DONE);
+	lab_sleep(&l, MIN(1));
+	assert_int_equal(l.job_count, 0);
+	assert_true(lab_says(&l, "bob", "resume"));
+	assert_string_equal(l.jobs[0].idempotency_key, "op-1/fence/do");
+	lab_free(&l);
+}
+
+static void approvals_run_out(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_sleep(&l, S(40)); /* the first attempt never reports, then … */
+	l.now += MIN(15);
+	lab_fresh(&l);
+	lab_settle(&l);
+	lab_sleep(&l, S(5));
+	lab_held_for(&l, "HOLD-APPROVALS");
+	assert_true(lab_says(&l, "alice", "resume")); /* does not help */
+	lab_held_for(&l, "HOLD-APPROVALS");
+	assert_true(lab_says(&l, "carol", "approve"));
+	lab_held_for(&l, "HOLD-APPROVALS");
+	assert_true(lab_says(&l, "bob", "approve"));
+	lab_state_is(&l, WR_OP_RUNNING); /* by itself */
+	assert_int_equal(step(&l, FREEZE)->attempts, 2);
+	lab_free(&l);
+}
+
+/* An approval that would run out while the intent is written does not count. */
+static void approvals_outlive_the_intent(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	int64_t expiry = lab_op(&l)->approvals[0].expires_us;
+	l.now = expiry - S(4);
+	lab_fresh(&l);
+	lab_finish(&l, WR_OUT_DONE);
+	lab_held_for(&l, "HOLD-APPROVALS");
+	lab_free(&l);
+}
+
+static void renewal_keeps_it_running(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_sleep(&l, MIN(10));
+	assert_true(lab_says(&l, "alice", "approve"));
+	assert_true(lab_says(&l, "bob", "approve"));
+	assert_int_equal(lab_op(&l)->approval_count, 2);
+	lab_sleep(&l, MIN(10));
+	lab_run(&l, FENCE);
+	lab_state_is(&l, WR_OP_RUNNING);
+	lab_free(&l);
+}
+
+static void drift_holds(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	l.drift = "0000000000000000000000000000000000000000000000000000000000000000";
+	lab_finish(&l, WR_OUT_DONE);
+	lab_held_for(&l, "HOLD-DRIFT");
+	assert_false(lab_says(&l, "carol", "approve"));
+	lab_is_refused(&l, "A-DRIFT");
+	assert_true(lab_says(&l, "bob", "abort")); /* going back was approved, as it was */
+	lab_state_is(&l, WR_OP_ROLLING_BACK);
+	lab_finish(&l, WR_OUT_DONE);
+	lab_state_is(&l, WR_OP_ROLLED_BACK);
+	lab_free(&l);
+}
+
+static void guards_keep_running(void **state)
+{
+	(void)state;
+	for (int what = 0; what < 4; what++) {
+		lab l;
+		lab_lawful(&l);
+		lab_failover(&l);
+		if (what == 0) lab_verdict(&l, EU, WR_V_DEGRADED);
+		if (what == 1) lab_verdict(&l, EU, WR_V_UNKNOWN);
+		if (what == 2) l.w->isolated = true;
+		if (what == 3) l.w->ledger_ok = false;
+		/* The source does not matter any more once it is being left. */
+		lab_verdict(&l, US, WR_V_HEALTHY);
+		lab_finish(&l, WR_OUT_DONE);
+		lab_held_for(&l, "HOLD-GUARD");
+		lab_verdict(&l, EU, WR_V_HEALTHY);
+		l.w->isolated = false;
+		l.w->ledger_ok = true;
+		lab_sleep(&l, S(5));
+		lab_held_for(&l, "HOLD-GUARD"); /* a person goes on */
+		assert_true(lab_says(&l, "bob", "resume"));
+		lab_state_is(&l, WR_OP_RUNNING);
+		lab_free(&l);
+	}
+}
+
+static void promote_needs_its_fence(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	l.fo[FENCE].optional = true;
+	lab_failover(&l);
+	lab_run(&l, FENCE);
+	lab_finish(&l, WR_OUT_FAILED);
+	lab_sleep(&l, S(2));
+	lab_finish(&l, WR_OUT_FAILED);
+	lab_held_for(&l, "HOLD-FENCE");
+	assert_true(lab_says(&l, "alice", "resume"));
+	lab_held_for(&l, "HOLD-FENCE");
+	assert_true(lab_says(&l, "alice", "rule:fence:skip"));
+	lab_held_for(&l, "HOLD-FENCE");
+	assert_true(lab_says(&l, "bob", "rule:fence:skip"));
+	lab_state_is(&l, WR_OP_RUNNING); /* accepted by name by both */
+	assert_string_equal(l.jobs[0].idempotency_key, "op-1/promote-postgres/do");
+	lab_free(&l);
+}
+
+static void traffic_to_the_unknown(void **state)
+{
+	(void)state;
+	static const struct {
+		wr_verdict us, eu;
+		bool goes;
+	} cases[] = {
+	    {WR_V_HEALTHY, WR_V_HEALTHY, true},   {WR_V_DOWN, WR_V_DEGRADED, true},
+	    {WR_V_HEALTHY, WR_V_DEGRADED, false}, {WR_V_DOWN, WR_V_UNKNOWN, false},
+	    {WR_V_UNKNOWN, WR_V_DEGRADED, false}, {WR_V_UNKNOWN, WR_V_HEALTHY, true},
+	    {WR_V_SUSPECT, WR_V_DOWN, false},     {WR_V_DEGRADED, WR_V_DEGRADED, true},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		lab l;
+		lab_lawful(&l);
+		l.ot[0] = lab_step("move", WR_PHASE_SHIFT, WR_IDEMPOTENT, lab_traffic(0));
+		lab_settle(&l);
+		lab_verdict(&l, US, cases[i].us);
+		lab_verdict(&l, EU, cases[i].eu);
+		assert_true(lab_propose(&l, RB_OT, US, EU, "alice"));
+		assert_true(lab_says(&l, "bob", "approve"));
+		if (cases[i].goes)
+			assert_int_equal(l.job_count, 1);
+		else
+			lab_held_for(&l, "HOLD-TRAFFIC");
+		lab_free(&l);
+	}
+}
+
+/* Nothing to say where traffic is now: every pair of the regions must be all right. */
+static void traffic_with_unknown_weights(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	l.law = NULL;
+	l.ot[0] = lab_step("move", WR_PHASE_SHIFT, WR_IDEMPOTENT, lab_traffic(50));
+	lab_weights(&l, -1, -1);
+	lab_settle(&l);
+	lab_verdict(&l, US, WR_V_DEGRADED);
+	assert_true(lab_propose(&l, RB_OT, US, EU, "alice"));
+	assert_true(lab_says(&l, "bob", "approve"));
+	lab_held_for(&l, "HOLD-TRAFFIC");
+	lab_verdict(&l, US, WR_V_HEALTHY);
+	assert_true(lab_says(&l, "bob", "resume"));
+	assert_int_equal(l.job_count, 1);
+	lab_free(&l);
+}
+
+static void soak_without_data(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	l.fo[SOAK].retries = 0;
+	l.fo[SOAK].on_failure = WR_FAIL_HOLD;
+	lab_failover(&l);
+	lab_run(&l, SOAK);
+	uint64_t before = l.w->signals[EU_CTL].samples;
+	for (int i = 0; i < 23; i++) {
+		lab_sleep(&l, S(5));
+		l.w->signals[EU_CTL].samples = before; /* one signal never speaks */
+		assert_int_equal(step(&l, SOAK)->state, WR_SS_RUNNING);
+	}
+	lab_sleep(&l, S(5) - 1);
+	l.w->signals[EU_CTL].samples = before;
+	l.now += 1;
+	lab_settle(&l); /* 120 s: its timeout, and still no data */
+	lab_held_for(&l, "HOLD-FAILED");
+	assert_non_null(strstr(step(&l, SOAK)->error, "no sample"));
+	lab_free(&l);
+}
+
+static void soak_starts_over(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, SOAK);
+	int64_t began = step(&l, SOAK)->soak_started_us;
+	lab_sleep(&l, S(50));
+	lab_crash(&l);
+	assert_non_null(strstr(lab_str(lab_last(&l, "step_uncertain"), "reason"), "starts over"));
+	for (size_t i = 0; i < SIGNALS; i++) l.w->signals[i].samples = 0; /* the world is new too */
+	lab_sleep(&l, S(20));
+	assert_int_equal(step(&l, SOAK)->state, WR_SS_RUNNING);
+	assert_true(step(&l, SOAK)->soak_started_us >= began + S(50));
+	assert_int_equal(step(&l, SOAK)->attempts, 2);
+	lab_sleep(&l, S(30));
+	lab_sleep(&l, S(25));
+	assert_int_equal(step(&l, SOAK)->state, WR_SS_RUNNING);
+	lab_sleep(&l, S(10));
+	assert_int_equal(step(&l, SOAK)->state, WR_SS_DONE);
+	lab_free(&l);
+}
+
+static void manual_waits_for_its_tick(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, CHECK);
+	lab_sleep(&l, MIN(4)); /* people take their time */
+	assert_int_equal(step(&l, CHECK)->state, WR_SS_RUNNING);
+	lab_crash(&l);
+	lab_settle(&l);
+	assert_int_equal(step(&l, CHECK)->state, WR_SS_RUNNING);
+	assert_false(lab_says(&l, "alice", "tick:soak"));
+	assert_false(lab_says(&l, "alice", "tick:nothing"));
+	assert_true(lab_says(&l, "bob", "hold"));
+	assert_true(lab_says(&l, "alice", "tick:check")); /* what is open may be finished */
+	assert_int_equal(step(&l, CHECK)->state, WR_SS_DONE);
+	assert_true(lab_says(&l, "bob", "resume"));
+	lab_run(&l, -1);
+	lab_state_is(&l, WR_OP_COMPLETED);
+	lab_free(&l);
+}
+
+static void lost_report(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	cancels = 0;
+	l.command_law = count_cancels;
+	lab_failover(&l);
+	lab_run(&l, PROMOTE);
+	lab_sleep(&l, S(44));
+	lab_state_is(&l, WR_OP_RUNNING);
+	lab_sleep(&l, S(2));
+	assert_int_equal(cancels, 1);
+	lab_held_for(&l, "HOLD-UNCERTAIN");
+	lab_finish(&l, WR_OUT_DONE); /* it comes at last */
+	assert_int_equal(step(&l, PROMOTE)->state, WR_SS_DONE);
+	lab_state_is(&l, WR_OP_RUNNING);
+	lab_free(&l);
+}
+
+static void stray_reports(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	wr_step_report good = {.operation_id = "op-1", .attempt = 1, .exit_code = -1};
+	wr_step_report bad[6] = {good, good, good, good, good, good};
+	snprintf(bad[0].operation_id, sizeof bad[0].operation_id, "op-9");
+	bad[1].index = 1;
+	bad[2].index = 4711;
+	bad[3].attempt = 2;
+	bad[4].undo = true;
+	bad[5].index = SIZE_MAX;
+	size_t before = l.count;
+	for (size_t i = 0; i < 6; i++) {
+		wr_event ev = {.kind = i % 2 ? WR_EV_RESULT : WR_EV_PROBED, .report = &bad[i]};
+		lab_decide(&l, &ev);
+		assert_false(l.accepted);
+	}
+	wr_event probed = {.kind = WR_EV_PROBED, .report = &good}; /* nobody asked for a probe */
+	lab_decide(&l, &probed);
+	assert_false(l.accepted);
+	assert_int_equal(l.count, before);
+	wr_event ev = {.kind = WR_EV_RESULT, .report = &good};
+	lab_decide(&l, &ev);
+	assert_true(l.accepted);
+	before = l.count;
+	lab_decide(&l, &ev); /* the same again */
+	assert_false(l.accepted);
+	assert_int_equal(l.count, before);
+	lab_free(&l);
+}
+
+static void lost_plan(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, PROMOTE);
+	json_object_clear(l.blobs);
+	lab_crash(&l);
+	lab_settle(&l);
+	lab_held_for(&l, "HOLD-PLAN");
+	assert_false(lab_says(&l, "alice", "resume"));
+	lab_is_refused(&l, "A-STATE");
+	assert_true(lab_says(&l, "alice", "abort"));
+	lab_state_is(&l, WR_OP_FAILED);
+	lab_free(&l);
+}
+
+static void after_a_start_nothing_is_known(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	json_t *started = json_pack("{s:s}", "operation", "engine_started");
+	lab_append(&l, started);
+	lab_crash(&l);
+	for (size_t i = 0; i < SIGNALS; i++) l.w->signals[i].samples = 0;
+	for (size_t i = US; i <= EU; i++) lab_verdict(&l, i, WR_V_UNKNOWN);
+	size_t verdicts = lab_number(&l, "verdict_changed");
+	l.now += S(5);
+	lab_settle(&l);
+	lab_state_is(&l, WR_OP_RUNNING); /* neither held nor going on */
+	assert_int_equal(l.job_count, 0);
+	assert_int_equal(lab_number(&l, "verdict_changed"), verdicts);
+	for (size_t i = 0; i < SIGNALS; i++) l.w->signals[i].samples = 3;
+	lab_verdict(&l, EU, WR_V_HEALTHY);
+	lab_verdict(&l, US, WR_V_SUSPECT); /* the observer's clock began anew: on record it is DOWN */
+	lab_sleep(&l, S(1));
+	assert_int_equal(l.job_count, 1);
+	assert_int_equal(wr_state_region(l.s, US)->verdict, WR_V_DOWN);
+	assert_int_equal(lab_number(&l, "verdict_changed"), verdicts);
+	lab_free(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(retries_with_backoff),
+	    cmocka_unit_test(backoff_grows_to_its_bound),
+	    cmocka_unit_test(failure_goes_back_in_reverse),
+	    cmocka_unit_test(optional_steps_are_skipped),
+	    cmocka_unit_test(abort_with_nothing_done),
+	    cmocka_unit_test(abort_goes_back),
+	    cmocka_unit_test(abort_ends_a_wait),
+	    cmocka_unit_test(never_back_to_the_worse_side),
+	    cmocka_unit_test(back_to_the_better_side),
+	    cmocka_unit_test(idempotent_doubt_goes_again),
+	    cmocka_unit_test(probe_says_done),
+	    cmocka_unit_test(probe_says_not_done),
+	    cmocka_unit_test(probe_cannot_tell),
+	    cmocka_unit_test(probe_never_answers),
+	    cmocka_unit_test(opaque_waits_for_two),
+	    cmocka_unit_test(ruling_by_one_key),
+	    cmocka_unit_test(ruling_skip_and_nonsense),
+	    cmocka_unit_test(abort_in_doubt),
+	    cmocka_unit_test(abort_probes_first),
+	    cmocka_unit_test(abort_asks_when_held),
+	    cmocka_unit_test(undo_probes_the_effect),
+	    cmocka_unit_test(undo_that_fails),
+	    cmocka_unit_test(hold_lets_the_step_finish),
+	    cmocka_unit_test(approvals_run_out),
+	    cmocka_unit_test(approvals_outlive_the_intent),
+	    cmocka_unit_test(renewal_keeps_it_running),
+	    cmocka_unit_test(drift_holds),
+	    cmocka_unit_test(guards_keep_running),
+	    cmocka_unit_test(promote_needs_its_fence),
+	    cmocka_unit_test(traffic_to_the_unknown),
+	    cmocka_unit_test(traffic_with_unknown_weights),
+	    cmocka_unit_test(soak_without_data),
+	    cmocka_unit_test(soak_starts_over),
+	    cmocka_unit_test(manual_waits_for_its_tick),
+	    cmocka_unit_test(lost_report),
+	    cmocka_unit_test(stray_reports),
+	    cmocka_unit_test(lost_plan),
+	    cmocka_unit_test(after_a_start_nothing_is_known),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
