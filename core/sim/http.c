@@ -49,7 +49,7 @@ static void advance(wr_simd *d)
 /* apply makes the sockets be what the model says, then tells who waits for that. */
 static void apply(wr_simd *d)
 {
-	wr_sim_reach want[WR_SIM_SERVERS];
+	wr_sim_reach want[WR_SIM_SERVERS] = {WR_SIM_OPEN};
 	pthread_mutex_lock(&d->lock);
 	uint64_t asked = d->asked;
 	for (int i = 1; i < d->server_count; i++) want[i] = wr_sim_region_reach(d->sim, i - 1);

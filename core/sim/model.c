@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sim/state.h"
+#include "warroom/text.h"
 
 #define HISTORY_RECEIPTS                                                                           \
 	1000 /* written before virtual time 0, so that there is a past to verify                       \
@@ -218,4 +219,12 @@ int64_t wr_sim_request_delay_ms(const wr_sim *s, int region)
 {
 	const wr_sim_region *r = &s->regions[region];
 	return r->brownout_percent > 0 ? r->p50_us / 1000 : 0;
+}
+
+void wr_sim_deliver(wr_sim *s, const char *text)
+{
+	wr_sim_message *m = &s->inbox[s->message_count % WR_SIM_MESSAGES_KEPT];
+	s->message_count++;
+	m->at_ms = s->now_ms;
+	(void)wr_sanitise_to(m->text, sizeof m->text, text);
 }

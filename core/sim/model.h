@@ -81,6 +81,9 @@ bool wr_sim_request_fails(const wr_sim *s, int region, uint64_t nonce);
 /* wr_sim_request_delay_ms: virtual milliseconds that a brownout makes each caller wait. */
 int64_t wr_sim_request_delay_ms(const wr_sim *s, int region);
 
+/* wr_sim_deliver keeps a message that somebody sent to the platform's inbox (sanitised, cut). */
+void wr_sim_deliver(wr_sim *s, const char *text);
+
 /* ---- commands ---- */
 #define WR_SIM_OPS(X)                                                                              \
 	X(FREEZE, "freeze")                                                                            \

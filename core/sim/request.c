@@ -11,7 +11,7 @@
 #include "warroom/hash.h"
 #include "warroom/json.h"
 
-enum { POST_NONE, POST_COMMAND, POST_FAULT, POST_CLOCK };
+enum { POST_NONE, POST_COMMAND, POST_FAULT, POST_CLOCK, POST_INBOX };
 
 typedef struct route {
 	const char *path;
@@ -45,6 +45,7 @@ static const route routes[] = {
     GET_ONLY("/receipts", wr_sim_view_receipts),
     GET_ONLY("/build", wr_sim_view_build),
     GET_ONLY("/keys", wr_sim_view_keys),
+    GET_ONLY("/backups", wr_sim_view_backups),
     GET_ONLY("/state", wr_sim_view_state),
     COMMAND("/freeze", WR_SIM_OP_FREEZE),
     COMMAND("/unfreeze", WR_SIM_OP_UNFREEZE),
@@ -59,6 +60,11 @@ static const route routes[] = {
     {.path = "/v1/fault", .control = true, .post = POST_FAULT},
     {.path = "/v1/faults", .control = true, .get = wr_sim_view_faults},
     {.path = "/v1/clock", .control = true, .post = POST_CLOCK},
+    {.path = "/v1/inbox",
+     .control = true,
+     .provider = true,
+     .get = wr_sim_view_inbox,
+     .post = POST_INBOX},
     {.path = "/metrics", .control = true, .get = wr_sim_view_platform_metrics},
     {.path = "/healthz", .control = true, .provider = true, .get = wr_sim_view_healthz},
     {.path = "/v1/slo",
@@ -419,6 +425,18 @@ static void answer_clock(wr_sim_dial *dial, const json_t *body, wr_sim_response 
 	out->status = 200;
 }
 
+/* answer_inbox keeps the message's text, or all of it when it is of another form. */
+static void answer_inbox(wr_sim *s, const json_t *body, wr_sim_response *out)
+{
+	const char *text = wr_json_str(body, "text", NULL);
+	wr_buf whole = WR_BUF_INIT(2 * WR_SIM_BODY_MAX);
+	if (text == NULL) wr_json_dump(&whole, body);
+	wr_sim_deliver(s, text != NULL ? text : wr_buf_cstr(&whole));
+	wr_buf_free(&whole);
+	wr_buf_adds(&out->body, "{\"ok\":true}");
+	out->status = 200;
+}
+
 static void answer_post(wr_sim *s, wr_sim_dial *dial, const wr_sim_request *q, const route *r,
                         wr_sim_response *out)
 {
@@ -428,6 +446,8 @@ static void answer_post(wr_sim *s, wr_sim_dial *dial, const wr_sim_request *q, c
 		answer_command(s, q, r, body, out);
 	else if (r->post == POST_FAULT)
 		answer_fault(s, body, out);
+	else if (r->post == POST_INBOX)
+		answer_inbox(s, body, out);
 	else
 		answer_clock(dial, body, out);
 	json_decref(body);

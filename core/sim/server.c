@@ -35,7 +35,7 @@ static int bound(int port, bool reuse_addr, bool reuse_port)
 
 int wr_sim_server_bind(wr_sim_server *v, int port, wr_err *err)
 {
-	struct sockaddr_in at;
+	struct sockaddr_in at = {.sin_family = AF_INET};
 	socklen_t len = sizeof at;
 	if (port != 0) {
 		/* SO_REUSEPORT would share the port with another simulation without a word. */

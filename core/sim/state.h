@@ -27,6 +27,8 @@
 #define WR_SIM_WINDOW_S        3600
 #define WR_SIM_AT_RISK_MAX     50
 #define WR_SIM_PROMOTIONS_MAX  16
+#define WR_SIM_MESSAGES_KEPT   32
+#define WR_SIM_MESSAGE_MAX     512
 
 /* Why a client's request failed. */
 #define WR_SIM_REASONS(X)                                                                          \
@@ -161,6 +163,11 @@ typedef struct wr_sim_promotion {
 	char ids[WR_SIM_AT_RISK_MAX][WR_UUID_LEN];
 } wr_sim_promotion;
 
+typedef struct wr_sim_message { /* what somebody posted to the inbox */
+	int64_t at_ms;
+	char text[WR_SIM_MESSAGE_MAX];
+} wr_sim_message;
+
 struct wr_sim {
 	wr_sim_config cfg;
 	int64_t now_ms, carry_ms;
@@ -178,6 +185,8 @@ struct wr_sim {
 	int64_t traffic_changes, config_version;
 	wr_sim_promotion promotions[WR_SIM_PROMOTIONS_MAX]; /* ring, newest at (count-1) % MAX */
 	int64_t promotion_count;
+	wr_sim_message inbox[WR_SIM_MESSAGES_KEPT]; /* ring, newest at (count-1) % KEPT */
+	int64_t message_count;
 	wr_buf scratch; /* one receipt's text */
 };
 

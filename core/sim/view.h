@@ -33,6 +33,7 @@ int wr_sim_view_quota(const wr_sim *s, const wr_sim_query *q, wr_buf *out);
 int wr_sim_view_receipts(const wr_sim *s, const wr_sim_query *q, wr_buf *out);
 int wr_sim_view_build(const wr_sim *s, const wr_sim_query *q, wr_buf *out);
 int wr_sim_view_keys(const wr_sim *s, const wr_sim_query *q, wr_buf *out);
+int wr_sim_view_backups(const wr_sim *s, const wr_sim_query *q, wr_buf *out);
 int wr_sim_view_state(const wr_sim *s, const wr_sim_query *q, wr_buf *out);
 
 /* The control server. */
@@ -40,6 +41,7 @@ int wr_sim_view_platform(const wr_sim *s, const wr_sim_query *q, wr_buf *out);
 int wr_sim_view_faults(const wr_sim *s, const wr_sim_query *q, wr_buf *out);
 int wr_sim_view_traffic(const wr_sim *s, const wr_sim_query *q, wr_buf *out);
 int wr_sim_view_fence(const wr_sim *s, const wr_sim_query *q, wr_buf *out);
+int wr_sim_view_inbox(const wr_sim *s, const wr_sim_query *q, wr_buf *out);
 int wr_sim_view_healthz(const wr_sim *s, const wr_sim_query *q, wr_buf *out);
 int wr_sim_view_platform_metrics(const wr_sim *s, const wr_sim_query *q, wr_buf *out);
 

@@ -6,6 +6,9 @@
 #include "sim/view.h"
 
 #define RECEIPTS_DEFAULT 100
+#define BACKUP_RECORD_S  3600  /* the link of record is backed up hourly … */
+#define BACKUP_OTHER_S   21600 /* … the others every six hours */
+#define BACKUP_KEPT_DAYS 30
 
 static void put_at_risk(const wr_sim *s, const wr_sim_lag *lag, wr_jw *w)
 {
@@ -155,6 +158,31 @@ int wr_sim_view_receipts(const wr_sim *s, const wr_sim_query *q, wr_buf *out)
 	}
 	wr_jw_array_end(&w);
 	wr_jw_int(&w, "next", seq);
+	wr_jw_end(&w);
+	return 200;
+}
+
+int wr_sim_view_backups(const wr_sim *s, const wr_sim_query *q, wr_buf *out)
+{
+	wr_jw w;
+	wr_jw_begin(&w, out);
+	wr_jw_str(&w, "region", s->regions[q->region].name);
+	wr_jw_array(&w, "rows");
+	for (int l = 0; l < s->cfg.link_count; l++) {
+		int64_t every_s = s->links[l].of_record ? BACKUP_RECORD_S : BACKUP_OTHER_S;
+		uint64_t draw = wr_sim_mix2(s->cfg.seed ^ UINT64_C(0xbac), (uint64_t)l);
+		int64_t phase_s = (int64_t)(draw % (uint64_t)every_s);
+		wr_jw_object(&w, NULL);
+		wr_jw_str(&w, "name", s->links[l].spec.name);
+		wr_jw_str(&w, "kind", "snapshot");
+		wr_jw_int(&w, "age_seconds", (s->now_ms / 1000 + phase_s) % every_s);
+		wr_jw_int(&w, "every_seconds", every_s);
+		wr_jw_int(&w, "kept_days", BACKUP_KEPT_DAYS);
+		wr_jw_bool(&w, "checksum_ok", true);
+		wr_jw_int(&w, "restore_test_age_hours", (int64_t)(draw >> 32) % 24);
+		wr_jw_object_end(&w);
+	}
+	wr_jw_array_end(&w);
 	wr_jw_end(&w);
 	return 200;
 }

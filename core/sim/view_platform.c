@@ -194,6 +194,26 @@ int wr_sim_view_fence(const wr_sim *s, const wr_sim_query *q, wr_buf *out)
 	return 200;
 }
 
+int wr_sim_view_inbox(const wr_sim *s, const wr_sim_query *q, wr_buf *out)
+{
+	int64_t n = s->message_count, k = n > WR_SIM_MESSAGES_KEPT ? n - WR_SIM_MESSAGES_KEPT : 0;
+	(void)q;
+	wr_jw w;
+	wr_jw_begin(&w, out);
+	wr_jw_int(&w, "count", n);
+	wr_jw_array(&w, "messages");
+	for (; k < n; k++) {
+		const wr_sim_message *m = &s->inbox[k % WR_SIM_MESSAGES_KEPT];
+		wr_jw_object(&w, NULL);
+		wr_jw_int(&w, "virtual_ms", m->at_ms);
+		wr_jw_str(&w, "text", m->text);
+		wr_jw_object_end(&w);
+	}
+	wr_jw_array_end(&w);
+	wr_jw_end(&w);
+	return 200;
+}
+
 int wr_sim_view_healthz(const wr_sim *s, const wr_sim_query *q, wr_buf *out)
 {
 	(void)q;

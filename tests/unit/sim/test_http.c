@@ -341,8 +341,7 @@ static void hostile_bytes_do_no_harm(void **state)
 	    "POST /scale HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n{}",
 	    "POST /scale HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n{}",
 	    "POST /scale HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
-	    "POST /scale HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
-	    "chunked\r\n\r\nffffffffffffffff1\r\n",
+	    "POST /freeze HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\n",
 	    "GET /%00%2e%2e/etc/passwd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
 	    "GET /receipts?since=%00&limit=%ff HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
 	    "GET /health HTTP/1.1\r\nHost: x\r\n: empty\r\nConnection: close\r\n\r\n",

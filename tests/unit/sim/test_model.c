@@ -4,13 +4,13 @@
 #include "sim/view.h"
 
 static const wr_sim_view region_views[] = {
-    wr_sim_view_health, wr_sim_view_mesh,     wr_sim_view_control_plane, wr_sim_view_ingress,
-    wr_sim_view_slo,    wr_sim_view_metrics,  wr_sim_view_replication,   wr_sim_view_capacity,
-    wr_sim_view_quota,  wr_sim_view_receipts, wr_sim_view_build,         wr_sim_view_keys,
-    wr_sim_view_state};
+    wr_sim_view_health,  wr_sim_view_mesh,     wr_sim_view_control_plane, wr_sim_view_ingress,
+    wr_sim_view_slo,     wr_sim_view_metrics,  wr_sim_view_replication,   wr_sim_view_capacity,
+    wr_sim_view_quota,   wr_sim_view_receipts, wr_sim_view_build,         wr_sim_view_keys,
+    wr_sim_view_backups, wr_sim_view_state};
 static const wr_sim_view control_views[] = {wr_sim_view_platform, wr_sim_view_faults,
-                                            wr_sim_view_traffic, wr_sim_view_healthz,
-                                            wr_sim_view_platform_metrics};
+                                            wr_sim_view_traffic,  wr_sim_view_healthz,
+                                            wr_sim_view_inbox,    wr_sim_view_platform_metrics};
 
 /* everything_seen folds all that anybody can observe now into `hash`. */
 static void everything_seen(const wr_sim *s, uint8_t hash[static WR_HASH_LEN])

@@ -30,9 +30,9 @@ static int send(wr_sim *s, int server, const char *path, const char *body, const
 static void every_path_answers_json(void **state)
 {
 	(void)state;
-	static const char *const region[] = {"/health", "/mesh",        "/control-plane", "/ingress",
-	                                     "/slo",    "/replication", "/capacity",      "/quota",
-	                                     "/build",  "/keys",        "/state",         "/receipts"};
+	static const char *const region[] = {
+	    "/health", "/mesh",  "/control-plane", "/ingress", "/slo",      "/replication", "/capacity",
+	    "/quota",  "/build", "/keys",          "/state",   "/receipts", "/backups"};
 	static const char *const control[] = {"/v1/platform",
 	                                      "/v1/faults",
 	                                      "/v1/traffic",
@@ -335,6 +335,30 @@ static void queries_are_checked(void **state)
 	wr_sim_free(s);
 }
 
+static void the_inbox_keeps_the_last_messages_harmless(void **state)
+{
+	(void)state;
+	wr_sim *s = make_sim("ggen", 1);
+	char text[128], body[64];
+	assert_int_equal(order(s, WR_SIM_CONTROL, "/v1/inbox", "{\"text\":\"a\\u001b[2Jb\"}"), 200);
+	text_at(s, WR_SIM_CONTROL, "/v1/inbox", "/messages/0/text", text);
+	assert_null(strchr(text, '\x1b'));
+	assert_int_equal(order(s, WR_SIM_CONTROL, "/v1/inbox", "{\"summary\":{\"n\":1}}"), 200);
+	text_at(s, WR_SIM_CONTROL, "/v1/inbox", "/messages/1/text", text);
+	assert_string_equal(text, "{\"summary\":{\"n\":1}}");
+	for (int i = 0; i < 2 * WR_SIM_MESSAGES_KEPT; i++) {
+		snprintf(body, sizeof body, "{\"text\":\"%d\"}", i);
+		assert_int_equal(order(s, WR_SIM_CONTROL, "/v1/inbox", body), 200);
+	}
+	json_t *j = look(s, WR_SIM_CONTROL, "/v1/inbox");
+	assert_int_equal(json_array_size(json_object_get(j, "messages")), WR_SIM_MESSAGES_KEPT);
+	assert_string_equal(wr_json_str(wr_json_get(j, "/messages/31"), "text", ""), "63");
+	assert_int_equal(wr_json_int(j, "count", -1), 2 + 2 * WR_SIM_MESSAGES_KEPT);
+	json_decref(j);
+	assert_int_equal(order(s, WR_SIM_CONTROL, "/v1/inbox", "[]"), 400);
+	wr_sim_free(s);
+}
+
 static void brownouts_eat_requests_by_number(void **state)
 {
 	(void)state;
@@ -459,6 +483,7 @@ int main(void)
 	    cmocka_unit_test(a_repeated_key_gives_the_stored_answer),
 	    cmocka_unit_test(keys_are_forgotten_oldest_first),
 	    cmocka_unit_test(queries_are_checked),
+	    cmocka_unit_test(the_inbox_keeps_the_last_messages_harmless),
 	    cmocka_unit_test(brownouts_eat_requests_by_number),
 	    cmocka_unit_test(rubbish_does_no_harm),
 	    cmocka_unit_test(numbers_are_written_exactly),
