@@ -19,6 +19,7 @@ enum { F_WRITE, F_SHORT, F_SYNC, F_SYNC_DIR, F_OPEN, F_TRUNCATE, F_RENAME, F_UNL
 
 typedef struct inode {
 	wr_buf now, disk;
+	wr_buf cut;                /* what it was before it was truncated, until that is synced */
 	size_t lost_from, lost_to; /* of now; equal: nothing was lost */
 	int fds[4];
 	unsigned fd_count;
@@ -79,6 +80,7 @@ static inode *new_inode(faulty *f)
 	assert_non_null(n);
 	wr_buf_init(&n->now, 8u << 20);
 	wr_buf_init(&n->disk, 8u << 20);
+	wr_buf_init(&n->cut, 8u << 20);
 	assert_true(f->inode_count < sizeof f->inodes / sizeof *f->inodes);
 	return f->inodes[f->inode_count++] = n;
 }
@@ -151,6 +153,7 @@ static ssize_t faulty_write(void *ctx, int fd, const void *data, size_t len)
 
 static void sync_inode(inode *n)
 {
+	wr_buf_reset(&n->cut);
 	wr_buf_reset(&n->disk);
 	wr_buf_add(&n->disk, n->now.data, n->now.len);
 	if (n->lost_to > n->now.len) n->lost_to = n->now.len;
@@ -189,6 +192,10 @@ static int faulty_truncate(void *ctx, int fd, off_t len)
 	} else {
 		inode *n = inode_of_fd(f, fd);
 		rc = ftruncate(fd, len);
+		if (n->now.len > n->cut.len) {
+			wr_buf_reset(&n->cut);
+			wr_buf_add(&n->cut, n->now.data, n->now.len);
+		}
 		if (n->now.len > (size_t)len) n->now.len = (size_t)len;
 		if (n->lost_to > n->now.len) n->lost_to = n->now.len;
 		if (n->lost_from > n->lost_to) n->lost_from = n->lost_to;
@@ -274,12 +281,13 @@ static wr_fs faulty_fs(faulty *f)
  */
 static void leftover(faulty *f, inode *n, wr_buf *out)
 {
+	const wr_buf *rest = n->cut.len > n->now.len && faulty_below(f, 2) ? &n->cut : &n->now;
 	wr_buf_add(out, n->disk.data, n->disk.len);
-	if (n->now.len <= n->disk.len) {
-		if (n->now.len < n->disk.len && faulty_below(f, 2)) out->len = n->now.len;
+	if (rest->len <= n->disk.len) {
+		if (rest->len < n->disk.len && faulty_below(f, 2)) out->len = rest->len;
 		return;
 	}
-	wr_buf_add(out, n->now.data + n->disk.len, faulty_below(f, n->now.len - n->disk.len + 1));
+	wr_buf_add(out, rest->data + n->disk.len, faulty_below(f, rest->len - n->disk.len + 1));
 	for (size_t at = n->disk.len / 512 * 512; at < out->len; at += 512) {
 		size_t from = at < n->disk.len ? n->disk.len : at;
 		size_t to = at + 512 < out->len ? at + 512 : out->len;
@@ -317,6 +325,7 @@ static void crash(faulty *f, bool power)
 		spit(in_chain(left[i].name), wr_buf_cstr(&bytes), bytes.len);
 		wr_buf_free(&n->now);
 		wr_buf_free(&n->disk);
+		wr_buf_reset(&n->cut);
 		n->now = bytes;
 		wr_buf_init(&n->disk, 8u << 20);
 		n->lost_from = n->lost_to = 0;
@@ -341,6 +350,7 @@ static void faulty_free(faulty *f)
 	for (size_t i = 0; i < f->inode_count; i++) {
 		wr_buf_free(&f->inodes[i]->now);
 		wr_buf_free(&f->inodes[i]->disk);
+		wr_buf_free(&f->inodes[i]->cut);
 		free(f->inodes[i]);
 	}
 	(void)pthread_mutex_destroy(&f->mutex);
