@@ -83,16 +83,24 @@ static inline void *fake_main(void *ctx)
 	}
 }
 
-static inline void fake_start(fake *f, const char *path, const char *const *replies, size_t count)
+/* fake_start listens on a socket at `path`, or on a port when that is NULL (the port is returned).
+ */
+static inline int fake_start(fake *f, const char *path, const char *const *replies, size_t count)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	memcpy(a.sun_path, path, strnlen(path, sizeof a.sun_path - 1));
+	int port = 0;
 	*f = (fake){.replies = replies, .reply_count = count};
 	pthread_mutex_init(&f->mutex, NULL);
-	f->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(f->listen_fd, (struct sockaddr *)&a, sizeof a), 0);
-	assert_int_equal(listen(f->listen_fd, 16), 0);
+	if (path) {
+		memcpy(a.sun_path, path, strnlen(path, sizeof a.sun_path - 1));
+		f->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(bind(f->listen_fd, (struct sockaddr *)&a, sizeof a), 0);
+		assert_int_equal(listen(f->listen_fd, 16), 0);
+	} else {
+		f->listen_fd = listen_on_loopback(16, &port);
+	}
 	assert_int_equal(pipe(f->stop_pipe), 0);
+	return port;
 }
 
 static inline void fake_run(fake *f)
