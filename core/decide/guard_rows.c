@@ -214,8 +214,15 @@ void wr_guard_target(guard_case *c)
 	if (!row) return;
 	wr_put(seen, sizeof seen, "%s%s%s", wr_verdict_name(v->verdict), v->reason[0] ? ": " : "",
 	       v->reason);
-	wr_put(need, sizeof need, "%s is HEALTHY", region_name(c, c->to));
-	wr_gate_verdict verdict = v->verdict == WR_V_HEALTHY   ? WR_PASS
+	/* A target that is being promoted and scaled is degraded for a while, and still better than
+	 * what is DOWN: stopping half-way would leave people with neither. */
+	bool halfway = c->during && c->during->state == WR_OP_RUNNING && c->kind == WR_RB_FAILOVER &&
+	               c->w->regions[c->from].verdict == WR_V_DOWN;
+	wr_put(need, sizeof need,
+	       halfway ? "%s is HEALTHY, or DEGRADED while the source is DOWN" : "%s is HEALTHY",
+	       region_name(c, c->to));
+	wr_gate_verdict verdict = v->verdict == WR_V_HEALTHY || (halfway && v->verdict == WR_V_DEGRADED)
+	                              ? WR_PASS
 	                          : v->verdict == WR_V_UNKNOWN ? WR_GATE_NO_DATA
 	                                                       : WR_FAIL;
 	wr_guard_say(row, verdict, seen, need, "its breached signals clear");

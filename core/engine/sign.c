@@ -117,8 +117,10 @@ static draft *make_draft(engine *e, request *r, const json_t *spec)
 		request_error(e, r, 409, wr_err_name(err.code), "", "no plan: %s", err.msg);
 		return NULL;
 	}
+	char id[WR_ID_LEN];
+	next_draft_id(e, id);
 	draft *d = draft_slot(e, now);
-	next_draft_id(e, d->id);
+	memcpy(d->id, id, sizeof d->id);
 	d->plan = plan;
 	d->made_us = now;
 	memcpy(d->plan_hash, hash, sizeof d->plan_hash);

@@ -90,7 +90,7 @@ typedef struct play {
 	demo *d;
 	client *client;
 	json_t *state;
-	char last[160];
+	char last[160], reason[160]; /* said already */
 	bool failed;
 } play;
 
@@ -182,8 +182,14 @@ static const json_t *action_named(const play *p, const char *kind)
 static int is_possible(play *p, const char *kind)
 {
 	const json_t *a = action_named(p, kind);
-	if (a && !wr_json_bool(a, "possible", false))
+	char why[160];
+	/* Once for each guard, not for each second that its clock counts. */
+	snprintf(why, sizeof why, "%.*s", (int)strcspn(wr_json_str(a, "reason", ""), ":;"),
+	         wr_json_str(a, "reason", ""));
+	if (a && !wr_json_bool(a, "possible", false) && strcmp(why, p->reason) != 0) {
 		tell(p, "%s not yet: %s", kind, wr_json_str(a, "reason", ""));
+		snprintf(p->reason, sizeof p->reason, "%s", why);
+	}
 	return a && wr_json_bool(a, "possible", false);
 }
 
