@@ -68,7 +68,7 @@ void wr_sim_release(wr_simd *d, int server, int64_t now_ms, bool all)
 }
 
 /* ---- answering ---- */
-static enum MHD_Result send_answer(wr_simd *d, struct MHD_Connection *c, visit *v,
+static enum MHD_Result send_answer(wr_sim_server *server, struct MHD_Connection *c, visit *v,
                                    wr_sim_response *r)
 {
 	size_t len = r->body.len;
@@ -89,20 +89,18 @@ static enum MHD_Result send_answer(wr_simd *d, struct MHD_Connection *c, visit *
 	if (ok == MHD_YES) ok = MHD_queue_response(c, (unsigned)r->status, m);
 	MHD_destroy_response(m);
 	if (ok == MHD_YES) {
-		pthread_mutex_lock(&d->lock);
-		d->in_flight += len;
+		server->in_flight += len;
 		v->in_flight = len;
-		pthread_mutex_unlock(&d->lock);
 	}
 	return ok;
 }
 
-static enum MHD_Result send_error(wr_simd *d, struct MHD_Connection *c, visit *v, int status,
-                                  const char *why)
+static enum MHD_Result send_error(wr_sim_server *server, struct MHD_Connection *c, visit *v,
+                                  int status, const char *why)
 {
 	wr_sim_response r = {.status = status, .body = WR_BUF_INIT(1024)};
 	wr_sim_respond_error(&r, status, "%s", why);
-	enum MHD_Result ok = send_answer(d, c, v, &r);
+	enum MHD_Result ok = send_answer(server, c, v, &r);
 	wr_buf_free(&r.body);
 	return ok;
 }
@@ -131,18 +129,18 @@ static enum MHD_Result answer(wr_sim_server *v, struct MHD_Connection *c, const 
 	q.key = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Idempotency-Key");
 	MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_arg, &q);
 	wr_sim_response r;
+	if (v->in_flight > WR_SIM_FLIGHT)
+		return send_error(v, c, visit_now, 503, "too many answers wait to be read");
 	pthread_mutex_lock(&d->lock);
-	if (d->stopping || d->in_flight > WR_SIM_FLIGHT) {
-		bool stopping = d->stopping;
+	if (d->stopping) {
 		pthread_mutex_unlock(&d->lock);
-		return stopping ? MHD_NO
-		                : send_error(d, c, visit_now, 503, "too many answers wait to be read");
+		return MHD_NO;
 	}
 	wr_sim_handle(d->sim, &d->dial, &q, &r);
 	pthread_mutex_unlock(&d->lock);
 	if (!r.drop && v->index == WR_SIM_CONTROL && r.status == 200 && strcmp(method, "POST") == 0)
 		wr_sim_settle(d);
-	enum MHD_Result ok = r.drop ? MHD_NO : send_answer(d, c, visit_now, &r);
+	enum MHD_Result ok = r.drop ? MHD_NO : send_answer(v, c, visit_now, &r);
 	wr_buf_free(&r.body);
 	return ok;
 }
@@ -156,13 +154,14 @@ static bool announces_too_much(struct MHD_Connection *c)
 	return n > WR_SIM_BODY_MAX;
 }
 
-static enum MHD_Result begin(wr_simd *d, struct MHD_Connection *c, void **state)
+static enum MHD_Result begin(wr_sim_server *server, struct MHD_Connection *c, void **state)
 {
 	visit *v = calloc(1, sizeof *v);
 	if (v == NULL) return MHD_NO;
 	wr_buf_init(&v->body, WR_SIM_BODY_MAX);
 	*state = v;
-	if (announces_too_much(c)) return send_error(d, c, v, 413, "the body is larger than 64 KiB");
+	if (announces_too_much(c))
+		return send_error(server, c, v, 413, "the body is larger than 64 KiB");
 	return MHD_YES;
 }
 
@@ -173,7 +172,7 @@ enum MHD_Result wr_sim_serve(void *cls, struct MHD_Connection *c, const char *ur
 	wr_sim_server *server = cls;
 	visit *v = *state;
 	(void)version;
-	if (v == NULL) return begin(server->d, c, state);
+	if (v == NULL) return begin(server, c, state);
 	if (*upload_size > 0) {
 		v->seen += *upload_size;
 		if (v->seen > DISCARD_MAX) return MHD_NO;
@@ -182,7 +181,7 @@ enum MHD_Result wr_sim_serve(void *cls, struct MHD_Connection *c, const char *ur
 		return MHD_YES;
 	}
 	if (v->seen > WR_SIM_BODY_MAX)
-		return send_error(server->d, c, v, 413, "the body is larger than 64 KiB");
+		return send_error(server, c, v, 413, "the body is larger than 64 KiB");
 	if (!wr_buf_ok(&v->body)) return MHD_NO;
 	if (!v->waited) {
 		v->waited = true;
@@ -194,14 +193,12 @@ enum MHD_Result wr_sim_serve(void *cls, struct MHD_Connection *c, const char *ur
 void wr_sim_served(void *cls, struct MHD_Connection *c, void **state,
                    enum MHD_RequestTerminationCode why)
 {
-	const wr_sim_server *server = cls;
+	wr_sim_server *server = cls;
 	visit *v = *state;
 	(void)c;
 	(void)why;
 	if (v == NULL) return;
-	pthread_mutex_lock(&server->d->lock);
-	server->d->in_flight -= v->in_flight;
-	pthread_mutex_unlock(&server->d->lock);
+	server->in_flight -= v->in_flight;
 	wr_buf_free(&v->body);
 	free(v);
 	*state = NULL;

@@ -10,7 +10,7 @@
 
 #define WR_SIM_SERVERS (WR_SIM_REGIONS_MAX + 1)
 #define WR_SIM_HELD    512         /* connections that a black hole keeps open */
-#define WR_SIM_FLIGHT  (64u << 20) /* bytes of answers not sent yet, all servers together */
+#define WR_SIM_FLIGHT  (32u << 20) /* bytes of a server's answers that are not sent yet */
 #define WR_SIM_SLOW_MS 5000        /* the longest that a brownout really holds a caller up */
 
 typedef struct wr_sim_server {
@@ -26,7 +26,9 @@ typedef struct wr_sim_server {
 	int held[WR_SIM_HELD];
 	int held_count;
 	bool complained; /* about a port that could not be opened again */
-	uint64_t nonce;  /* of its own libmicrohttpd thread only */
+	/* of its own libmicrohttpd thread only */
+	uint64_t nonce;
+	size_t in_flight;
 } wr_sim_server;
 
 typedef struct wr_sim_waiter { /* a caller whom a brownout holds up */
@@ -44,7 +46,6 @@ struct wr_simd {
 	bool stopping;
 	wr_sim_waiter waiters[WR_SIM_CONNECTIONS_MAX];
 	int waiter_count;
-	size_t in_flight;
 
 	int wake_fd, stop_fd; /* eventfds */
 	int server_count;

@@ -460,6 +460,32 @@ static void large_answers_are_whole(void **state)
 	json_decref(j);
 }
 
+static int until_status(int region, const char *path, int wanted)
+{
+	int status = 0;
+	for (int tries = 0; tries < PATIENCE_MS / 5 && status != wanted; tries++) {
+		status = get(region, path);
+		if (status != wanted) poll(NULL, 0, 5);
+	}
+	return status;
+}
+
+static void callers_who_do_not_read_cannot_fill_the_memory(void **state)
+{
+	(void)state;
+	const char *ask_much = "GET /quota?tenants=10000 HTTP/1.1\r\nHost: x\r\n\r\n";
+	int fds[24];
+	for (int i = 0; i < 24; i++) {
+		fds[i] = raw_connect(0);
+		assert_true(send(fds[i], ask_much, strlen(ask_much), MSG_NOSIGNAL) > 0);
+	}
+	assert_int_equal(until_status(0, "/keys", 503), 503);
+	assert_int_equal(get(1, "/keys"), 200); /* the others do not suffer */
+	assert_int_equal(get(-1, "/healthz"), 200);
+	for (int i = 0; i < 24; i++) close(fds[i]);
+	assert_int_equal(until_status(0, "/keys", 200), 200);
+}
+
 static void a_stop_ends_everything_also_what_waits(void **state)
 {
 	(void)state;
@@ -511,6 +537,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(idle_callers_are_dropped_and_make_room, start_small, stop),
 	    WITH_SERVER(many_callers_and_faults_at_once),
 	    WITH_SERVER(large_answers_are_whole),
+	    WITH_SERVER(callers_who_do_not_read_cannot_fill_the_memory),
 	    WITH_SERVER(a_stop_ends_everything_also_what_waits),
 	    WITH_SERVER(a_taken_port_is_told),
 	};
