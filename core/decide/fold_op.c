@@ -112,6 +112,7 @@ static void fold_approval(wr_state *s, const wr_receipt *r)
 	if (as_signed < a.assurance) a.assurance = as_signed;
 	a.expires_us = time_field(r, "expires");
 	a.at_us = r->timestamp_us;
+	a.seq = r->seq;
 	if (a.nonce[0] && json_object_set_new(s->nonces, a.nonce, json_true()) != 0)
 		wr_die("out of memory while folding an approval");
 	op_slot *slot = slot_of(s, r);
@@ -155,6 +156,7 @@ static void enter(wr_op *op, const wr_rule *rule, const wr_receipt *r)
 		STR(r, "reason", op->held_reason);
 		STR(r, "rule", op->held_rule);
 		op->held_us = r->timestamp_us;
+		op->held_seq = r->seq;
 	} else if (before == WR_OP_HELD) {
 		leave_hold(op);
 	}
@@ -338,7 +340,7 @@ static void fold_ruled(wr_state *s, const wr_receipt *r)
 		return;
 	}
 	memcpy(st->ruling, ruling, sizeof ruling);
-	st->ruled_us = r->timestamp_us;
+	st->ruled_seq = r->seq;
 	st->probe_open = false;
 	if (!strcmp(ruling, "done")) {
 		st->state = f.undo ? WR_SS_UNDONE : WR_SS_DONE;

@@ -289,8 +289,8 @@ static void progress_back(wr_decision *d, const wr_op *op)
 static bool counts_as_ruling(const wr_op *op, const wr_approval *a, const wr_op_step *st,
                              int64_t now_us)
 {
-	return !strncmp(a->decision, "rule:", 5) && a->expires_us > now_us && a->at_us >= op->held_us &&
-	       (!st->ruled_us || a->at_us > st->ruled_us);
+	return !strncmp(a->decision, "rule:", 5) && a->expires_us > now_us && a->seq > op->held_seq &&
+	       a->seq > st->ruled_seq;
 }
 
 /* Two different people with different keys said the same of the step. */
@@ -346,7 +346,7 @@ static bool settled(const wr_decision *d, const wr_op *op)
 	for (size_t i = 0; i < op->step_count; i++) {
 		const wr_op_step *st = &op->steps[i];
 		step_view v;
-		ruled = ruled || (st->ruled_us && st->ruled_us >= op->held_us);
+		ruled = ruled || (st->ruled_seq > op->held_seq);
 		if (st->state == WR_SS_UNCERTAIN && wr_step_view(&v, op, i, st->undo)) doubt = true;
 	}
 	if (!strcmp(op->held_rule, HOLD_APPROVALS)) {

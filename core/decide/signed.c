@@ -423,11 +423,11 @@ static bool signed_rule(wr_decision *d, const wr_op *op)
 	int index = last ? find_step(op, name, (size_t)(last - name)) : -1;
 	if (index < 0) return refuse(d, WR_E_NOT_FOUND, "A-STEP", "%s has no such step", op->id);
 	if (!check_ruling(d, op, (size_t)index, last + 1)) return false;
-	int64_t since_us = op->steps[index].ruled_us;
+	int64_t ruled_seq = op->steps[index].ruled_seq;
 	for (size_t i = 0; i < op->approval_count; i++) {
 		const wr_approval *a = &op->approvals[i];
 		if (!strcmp(a->decision, s->decision) && !strcmp(a->principal, s->principal) &&
-		    a->expires_us > d->now_us && a->at_us > since_us && a->at_us >= op->held_us)
+		    a->expires_us > d->now_us && a->seq > ruled_seq && a->seq > op->held_seq)
 			return refuse(d, WR_E_CONFLICT, "A-TWICE",
 			              "%.63s has ruled so already, and another person is needed", s->principal);
 	}

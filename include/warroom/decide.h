@@ -22,8 +22,9 @@
 	X(RUNNING, "running")                                                                          \
 	X(HELD, "held")                                                                                \
 	X(ROLLING_BACK, "rolling_back")                                                                \
-	X(COMPLETED, "completed") X(ROLLED_BACK, "rolled_back") X(ABORTED, "aborted")                  \
-	    X(FAILED, "failed") X(EXPIRED, "expired") X(DENIED, "denied")
+	X(COMPLETED, "completed")                                                                      \
+	X(ROLLED_BACK, "rolled_back") X(ABORTED, "aborted") X(FAILED, "failed") X(EXPIRED, "expired")  \
+	    X(DENIED, "denied")
 typedef enum wr_op_state {
 #define X(id, name) WR_OP_##id,
 	WR_OP_STATES(X)
@@ -68,7 +69,7 @@ typedef struct wr_op_step {
 	int64_t probe_us;        /* when */
 	int64_t uncertain_us;    /* when it became so; 0 never */
 	char ruling[12];         /* "", "done", "not_done", "skip": the last one by two people */
-	int64_t ruled_us;        /* when; rulings signed before it are used up */
+	int64_t ruled_seq;       /* its receipt; rulings signed before it are used up; 0 none */
 	const int64_t *baseline; /* soak: samples of each gate signal when it began; the state's */
 	size_t baseline_count;
 } wr_op_step;
@@ -76,7 +77,7 @@ typedef struct wr_op_step {
 typedef struct wr_approval {
 	char principal[64], role[64], decision[96], fingerprint[52], nonce[65];
 	wr_assurance assurance;
-	int64_t expires_us, at_us;
+	int64_t expires_us, at_us, seq;
 } wr_approval;
 
 typedef struct wr_op {
@@ -93,7 +94,7 @@ typedef struct wr_op {
 	size_t approval_count;
 	int64_t proposed_us, approved_us, started_us, finished_us, expires_us, impact_us, rto_ms;
 	int64_t epoch;
-	int64_t held_us; /* when it was held last */
+	int64_t held_us, held_seq; /* when it was held last, and the receipt of that */
 	bool abort_requested;
 } wr_op;
 
