@@ -130,9 +130,21 @@ static inline void serve_weights(connection *c, const char *request)
 	answer(c->fd, 200, is_set ? "{}" : now);
 }
 
+/* More JSON than is read. */
+static inline void answer_big(int fd)
+{
+	size_t n = 300 * 1024;
+	char *big = malloc(n);
+	if (!big) abort();
+	memset(big, ' ', n - 1);
+	big[n - 1] = '\0';
+	memcpy(big, "{\"role\":\"primary\"}", 18);
+	answer(fd, 200, big);
+	free(big);
+}
+
 static inline void serve(connection *c, const char *request)
 {
-	static char big[300 * 1024];
 	const char *path = strchr(request, ' ');
 	path = path ? path + 1 : "";
 	int status = 0, fd = c->fd;
@@ -175,9 +187,7 @@ static inline void serve(connection *c, const char *request)
 		put(fd, "HTTP/1.1 200 OK\r\n\r\n");
 		flood(fd, "more and more and more and more and more and more and more\n");
 	} else if (strncmp(path, "/big", 4) == 0) {
-		memset(big, ' ', sizeof big - 1);
-		memcpy(big, "{\"role\":\"primary\"}", 18);
-		answer(fd, 200, big);
+		answer_big(fd);
 	} else if (strncmp(path, "/evil", 5) == 0) {
 		answer(fd, 200,
 		       "a\x1b[2Jb\x1b]0;title\x07\r\x9b"
@@ -264,6 +274,13 @@ static inline void last_request(server *s, char *out, size_t size)
 	size_t n = strnlen(s->last, size - 1);
 	memcpy(out, s->last, n);
 	out[n] = '\0';
+	pthread_mutex_unlock(&s->mutex);
+}
+
+static inline void set_weights(server *s, const char *weights)
+{
+	pthread_mutex_lock(&s->mutex);
+	snprintf(s->weights, sizeof s->weights, "%s", weights);
 	pthread_mutex_unlock(&s->mutex);
 }
 

@@ -122,7 +122,7 @@ static void http_outcomes(void **state)
 	    {"/evil", "cannot be read back", WR_OUT_UNKNOWN},
 	};
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-		snprintf(s->weights, sizeof s->weights, "{\"weights\":{\"us\":100,\"eu\":0}}");
+		set_weights(s, "{\"weights\":{\"us\":100,\"eu\":0}}");
 		wr_step_report r = over_http(table[i].path, "{'us':0,'eu':100}", 20000);
 		assert_outcome(&r, table[i].wanted);
 		if (table[i].error) assert_contains(r.error, table[i].error);
@@ -137,10 +137,10 @@ static void http_outcomes(void **state)
 static void a_third_region_with_traffic_is_a_mismatch(void **state)
 {
 	(void)state;
-	snprintf(s->weights, sizeof s->weights, "{\"weights\":{\"us\":100,\"asia\":5}}");
+	set_weights(s, "{\"weights\":{\"us\":100,\"asia\":5}}");
 	wr_step_report r = over_http("/weights/stuck", "{'us':100}", 20000);
 	assert_outcome(&r, WR_OUT_FAILED);
-	snprintf(s->weights, sizeof s->weights, "{\"weights\":{\"us\":100,\"asia\":0}}");
+	set_weights(s, "{\"weights\":{\"us\":100,\"asia\":0}}");
 	r = over_http("/weights/stuck", "{'us':100,'eu':0}", 20000);
 	assert_outcome(&r, WR_OUT_DONE);
 }
@@ -324,6 +324,29 @@ static void haproxy_that_says_too_much_or_nothing(void **state)
 	assert_contains(r.error, "in time");
 }
 
+/* Bytes changed, left out, repeated: whatever comes of it, it ends, and it is harmless. */
+static void haproxy_with_broken_answers(void **state)
+{
+	(void)state;
+	static const char good[] = SHOW(100, 0);
+	uint32_t random = 12345;
+	for (int round = 0; round < 400; round++) {
+		char broken[2 * sizeof good];
+		size_t n = 0;
+		for (size_t i = 0; i < sizeof good - 1 && n + 2 < sizeof broken; i++) {
+			random = random * 1664525u + 1013904223u;
+			uint32_t what = random >> 16;
+			if (what % 150 == 0) continue;
+			broken[n++] = what % 150 == 1 ? (char)(what >> 8 ? what >> 8 : 1) : good[i];
+			if (what % 150 == 2) broken[n++] = good[i];
+		}
+		broken[n] = '\0';
+		const char *replies[] = {broken};
+		wr_step_report r = with_fake(replies, 1, false, 20000, NULL);
+		assert_true(r.outcome != WR_OUT_DONE);
+	}
+}
+
 static void haproxy_over_tcp_with_many_servers(void **state)
 {
 	(void)state;
@@ -408,7 +431,7 @@ static void get_over_http_and_exec(void **state)
 	static const wr_pair headers[] = {{"Authorization", "Bearer ${env:TOKEN}"}};
 	char url[64], seen[2048];
 	snprintf(url, sizeof url, "http://127.0.0.1:%d/weights", s->port);
-	snprintf(s->weights, sizeof s->weights, "{\"weights\":{\"us\":70,\"eu\":30}}");
+	set_weights(s, "{\"weights\":{\"us\":70,\"eu\":30}}");
 	wr_traffic t[] = {{.name = "cdn",
 	                   .kind = WR_TRAFFIC_HTTP,
 	                   .address = url,
@@ -443,7 +466,7 @@ static void get_over_http_and_exec(void **state)
 	                                  "[]",
 	                                  "{\"weights\":{\"us\":70,\"eu\":30.5}}"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		snprintf(s->weights, sizeof s->weights, "%s", bad[i]);
+		set_weights(s, bad[i]);
 		assert_int_equal(wr_traffic_get(&cfg, 0, weights, &err), -1);
 		assert_contains(err.msg, "traffic cdn");
 	}
@@ -461,6 +484,7 @@ int main(void)
 	    cmocka_unit_test(haproxy_outcomes),
 	    cmocka_unit_test(haproxy_that_talks_nonsense),
 	    cmocka_unit_test(haproxy_that_says_too_much_or_nothing),
+	    cmocka_unit_test(haproxy_with_broken_answers),
 	    cmocka_unit_test(haproxy_over_tcp_with_many_servers),
 	    cmocka_unit_test(haproxy_names_cannot_be_commands),
 	    cmocka_unit_test(a_look_has_its_own_limit),
