@@ -18,7 +18,7 @@ typedef struct wr_signal_track {
 } wr_signal_track;
 
 typedef struct wr_region_track {
-	unsigned quorum_classes; /* that took part in the present quorum and have not cleared since */
+	unsigned quorum_classes; /* that were breached at some time of the present quorum */
 	int64_t fresh_us;        /* the longest of its signals' */
 } wr_region_track;
 

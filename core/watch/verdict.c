@@ -200,7 +200,7 @@ static bool run_clock(wr_tracked_world *tw, const wr_judgement *j, const finding
 		int64_t proven_us = standing ? 0 : t->fresh_us;
 		if (j->gap_us > proven_us) v->quorum_since_us += j->gap_us - proven_us;
 	}
-	t->quorum_classes = (t->quorum_classes | f->breached) & ~f->clear;
+	t->quorum_classes |= f->breached;
 	return running;
 }
 

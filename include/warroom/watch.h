@@ -38,7 +38,11 @@ typedef struct wr_sample {
 typedef struct wr_prober wr_prober;
 /* wr_prober_start starts probing everything in cfg. `sink` is called from the prober's thread(s)
  * with a sample it may copy; it must not block. Probes of one target never overlap; starts are
- * spread over the interval; a late probe is not caught up twice. */
+ * spread over the interval; a late probe is not caught up twice. A transport error has status 0
+ * and, unless it was a timeout, no latency: nothing but `error` may judge it. A probe that fails
+ * for want of our own descriptors or memory says nothing about its target and gives no sample.
+ * Transfers at once are bounded by the soft RLIMIT_NOFILE less 384: raise it where more than 600
+ * targets may hang. */
 WR_CHECKED wr_prober *wr_prober_start(const wr_config *cfg, const wr_clock *clock,
                                       void (*sink)(void *ctx, const wr_sample *s), void *ctx,
                                       wr_err *err);
@@ -90,7 +94,7 @@ typedef struct wr_signal_view {
 	uint64_t samples, bad_samples;
 	unsigned char
 	    history[WR_HISTORY]; /* ring: 0 none, 1 good, 2 bad, 3 unknown; newest at (head-1) */
-	unsigned history_head; /* always < WR_HISTORY */
+	unsigned history_head;   /* always < WR_HISTORY */
 } wr_signal_view;
 
 typedef struct wr_region_view {
@@ -141,11 +145,12 @@ typedef struct wr_world {
 
 WR_CHECKED wr_world *wr_world_new(const wr_config *cfg);
 void wr_world_free(wr_world *w);
-void wr_world_feed(wr_world *w,
-                   const wr_sample *s); /* out-of-range indexes are refused by assert */
-/* wr_world_tick recomputes freshness, isolation and every region's verdict for `now_us` (H1, H2, law
- * 8). A class is breached when at least half of its fresh signals are, clear when it has fresh ones
- * and is not breached, blind when it has none. Rules:
+/* wr_world_feed takes one sample; out-of-range indexes are refused by assert. While the observer is
+ * isolated, bad samples of regions do not count (law 8); when it ends, breaches are proven anew. */
+void wr_world_feed(wr_world *w, const wr_sample *s);
+/* wr_world_tick recomputes freshness, isolation and every region's verdict for `now_us` (H1, H2).
+ * A class is breached when at least half of its fresh signals are, clear when it has fresh ones and
+ * is not breached, blind when it has none. Rules:
  *  V-UNKNOWN-ISOLATED  the observer is isolated
  *  V-DOWN              >= min_classes distinct classes breached without a break for sustained_ms
  *  V-SUSPECT           >= min_classes distinct classes breached, not yet sustained
@@ -154,8 +159,8 @@ void wr_world_feed(wr_world *w,
  *  V-UNKNOWN-BLIND     no class has fresh data
  *  V-DEGRADED          a breach, in fewer classes
  *  V-DEGRADED-HELD     no fresh breach, but a class went blind while breached
- *  V-UNKNOWN-PARTIAL   no breach, but fewer than min_classes classes have fresh data (when so many
- *                      are configured)
+ *  V-UNKNOWN-PARTIAL   no breach, but fewer than min_classes classes have fresh data (when so
+ *                      many are configured)
  *  V-HEALTHY           else
  * The sustained clock counts proven time: of a gap between two ticks only as much as a sample stays
  * fresh (so tick often), nothing while it stands; after isolation it starts anew. A sample is fresh

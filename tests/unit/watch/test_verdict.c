@@ -369,6 +369,22 @@ static void old_breaches_make_no_new_quorum(void **state)
 	assert_int_equal(p->w->regions[US].quorum_since_us, 0);
 }
 
+/* Nor can it stand in for one that cleared. */
+static void old_breaches_hold_no_quorum(void **state)
+{
+	plant *p = *state;
+	plant_mood(p, "ggggbgggg");
+	plant_run(p, 60);
+	plant_mood(p, "gggg-gggg");
+	plant_run(p, 20);
+	plant_mood(p, "bbbb-gggg");
+	plant_run(p, 60);
+	expect(p, US, SUSPECT, "V-SUSPECT", "synthetic (syn-a, syn-b, syn-c), mesh (mesh) breached");
+	plant_mood(p, "bbbg-gggg");
+	plant_run(p, 20);
+	expect(p, US, DEGRADED, "V-DEGRADED", "");
+}
+
 static void fewer_classes_than_needed(void **state)
 {
 	plant *p = *state;
@@ -596,6 +612,7 @@ int main(void)
 	    T(blindness_stops_the_clock),
 	    T(down_stays_down_when_all_goes_dark),
 	    T(old_breaches_make_no_new_quorum),
+	    T(old_breaches_hold_no_quorum),
 	    T(fewer_classes_than_needed),
 	    T(isolation_starts_everything_anew),
 	    T(no_quorum_while_references_are_silent),
