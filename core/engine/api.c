@@ -312,7 +312,8 @@ static int claim_path(int fd, const char *path, struct sockaddr_un *addr, wr_err
 		if (answered)
 			return wr_fail(err, WR_E_LOCKED, "another engine answers on %s: stop it first", path);
 		if (unlink(path) != 0)
-			return wr_fail(err, WR_E_IO, "cannot remove the stale socket %s: %s", path, strerror(errno));
+			return wr_fail(err, WR_E_IO, "cannot remove the stale socket %s: %s", path,
+			               strerror(errno));
 	}
 	mode_t old = umask(0117);
 	int rc = bind(fd, (struct sockaddr *)addr, sizeof *addr);
@@ -340,7 +341,8 @@ static int open_socket(const char *path, const char *group, wr_err *err)
 			goto fail;
 		}
 		if (chown(path, (uid_t)-1, g->gr_gid) != 0) {
-			wr_fail(err, WR_E_DENIED, "cannot give %s to group %s: %s", path, group, strerror(errno));
+			wr_fail(err, WR_E_DENIED, "cannot give %s to group %s: %s", path, group,
+			        strerror(errno));
 			goto fail;
 		}
 	}

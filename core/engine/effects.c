@@ -166,6 +166,8 @@ void engine_appended(engine *e, const appended *a)
 				wr_state_put_plan(e->state, hash, json_incref(e->flight_plan));
 		}
 		for (size_t i = 0; i < a->count; i++) engine_fold_line(e, a->lines[i], a->lens[i]);
+		/* Who is told "accepted" must find it in the very next state. */
+		if (cause && cause->kind == MSG_REQUEST) engine_publish(e, true);
 		settle(e, cause, true, NULL);
 		for (size_t i = 0; i < e->flight.command_count; i++) run_command(e, &e->flight.commands[i]);
 		e->tick_due = true;

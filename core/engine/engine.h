@@ -173,6 +173,8 @@ WR_CHECKED int engine_boot(engine *e, const char *config_path, wr_err *err);
 void engine_shutdown(engine *e, const char *reason);
 /* loop.c */
 int engine_run(engine *e); /* until SIGTERM or SIGINT; 0, or 1 after a fatal error */
+/* Publishes the state when it is due, or now. */
+void engine_publish(engine *e, bool now_please);
 /* effects.c */
 void engine_decide(engine *e, const wr_event *ev, msg *cause); /* takes cause */
 void engine_appended(engine *e, const appended *a);

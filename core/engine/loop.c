@@ -150,11 +150,11 @@ static void decide_waiting(engine *e)
 	}
 }
 
-static void publish(engine *e)
+void engine_publish(engine *e, bool now_please)
 {
 	int64_t now = wr_mono_ms(e->clock);
 	int64_t since = now - e->published_ms;
-	if (e->rev && since < (e->dirty ? PUBLISH_LEAST_MS : PUBLISH_MOST_MS)) {
+	if (!now_please && e->rev && since < (e->dirty ? PUBLISH_LEAST_MS : PUBLISH_MOST_MS)) {
 		api_publish(e->api, e->rev, NULL, 0); /* only wakes polls whose time is up */
 		return;
 	}
@@ -197,7 +197,7 @@ int engine_run(engine *e)
 			next_tick = now + e->cfg->tick_ms;
 		}
 		decide_waiting(e);
-		publish(e);
+		engine_publish(e, false);
 		now = wr_mono_ms(e->clock);
 		int timeout = next_tick > now ? (int)(next_tick - now) : 0;
 		if (poll(fds, 3, timeout) < 0 && errno != EINTR) break;

@@ -59,7 +59,8 @@ static void block_signals(void)
 	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a file size limit is a failed write, which the ledger knows how to report */
+	signal(SIGXFSZ,
+	       SIG_IGN); /* a file size limit is a failed write, which the ledger knows how to report */
 }
 
 int main(int argc, char **argv)

@@ -78,7 +78,7 @@ const wr_fs wr_fs_system = {
 int wr_fs_fail(wr_err *err, const char *what, const char *path)
 {
 	int e = errno;
-	wr_code code = e == ENOSPC || e == EDQUOT                ? WR_E_NO_SPACE
+	wr_code code = e == ENOSPC || e == EDQUOT || e == EFBIG  ? WR_E_NO_SPACE
 	               : e == EACCES || e == EPERM || e == EROFS ? WR_E_DENIED
 	               : e == ENOENT                             ? WR_E_NOT_FOUND
 	               : e == ENOMEM                             ? WR_E_NOMEM

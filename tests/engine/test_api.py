@@ -116,7 +116,7 @@ def approvals_that_do_not_count(w):
 
 
 def expired_approvals(build):
-    w = Warroom(build, Platform(), expires="2s")
+    w = Warroom(build, Platform(), expires="10s")
     try:
         w.start()
         w.lose_a()
