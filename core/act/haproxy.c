@@ -19,10 +19,10 @@
 #include "warroom/limits.h"
 #include "warroom/text.h"
 
-#define SERVERS_MAX 64 /* of a backend: one a region, and a few backups */
-#define COLUMNS_MAX 128
-#define SLICE_MS    50
-#define LINE_MAX_   (WR_MAX_REGIONS * 192)
+#define SERVERS_MAX  64 /* of a backend: one a region, and a few backups */
+#define COLUMNS_MAX  128
+#define SLICE_MS     50
+#define COMMANDS_MAX (WR_MAX_REGIONS * 192)
 
 /* srv_op_state and srv_admin_state of `show servers state` */
 #define OP_STOPPED  0
@@ -432,7 +432,7 @@ static bool blank(const char *s)
 static wr_outcome send_weights(const wr_act_io *io, const json_t *spec, const backend *b,
                                bool *complained, wr_err *err)
 {
-	char text[LINE_MAX_];
+	char text[COMMANDS_MAX];
 	command_line(b, text, sizeof text);
 	wr_act_output_line(io->output, "%.*s", (int)strcspn(text, "\n"), text);
 	wr_buf reply = WR_BUF_INIT(WR_STR_MAX);

@@ -150,6 +150,10 @@ void wr_step_run(const wr_job *job, const wr_clock *clock, const atomic_bool *ca
 	} else {
 		run_action(&io, action, out);
 	}
+	/* Whichever way it was made, it leaves harmless (law 12) and without secrets. */
+	char error[sizeof out->error];
+	memcpy(error, out->error, sizeof error);
+	wr_act_clean(&shown, out->error, sizeof out->error, error);
 	wr_act_output_end(&shown, out->output, sizeof out->output);
 	out->duration_ms = wr_mono_ms(clock) - began_ms;
 	wr_act_output_free(&shown);

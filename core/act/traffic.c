@@ -196,7 +196,7 @@ static wr_outcome set_weights(const wr_act_io *io, const json_t *spec, const wr_
 static wr_outcome confirm(const wr_act_io *io, const json_t *spec, const wr_act_weights *wanted,
                           wr_outcome said, wr_err *err)
 {
-	wr_act_weights seen;
+	wr_act_weights seen = {.count = 0};
 	wr_err why = {0};
 	char text[128];
 	if (get_weights(io, spec, &seen, &why) != 0) {
@@ -308,7 +308,7 @@ int wr_traffic_get(const wr_config *cfg, size_t traffic_index, int weights[WR_MA
 	        wr_mono_ms(&wr_clock_system) + (t->timeout_ms > 0 ? t->timeout_ms : GET_TIMEOUT_MS),
 	    .output = &output,
 	};
-	wr_act_weights seen;
+	wr_act_weights seen = {.count = 0};
 	int rc = get_weights(&io, spec, &seen, err);
 	if (rc == 0 && t->kind == WR_TRAFFIC_HAPROXY) to_shares(&seen);
 	if (rc == 0) rc = to_config(cfg, t, &seen, weights, err);

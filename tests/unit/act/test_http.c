@@ -201,8 +201,8 @@ static void refused_before_anything_is_sent(void **state)
 	    "'url':'http://@/ok','headers':{'Transfer-Encoding':'chunked'}",
 	    "'url':'http://@/ok','headers':{'idempotency-key':'mine'}",
 	    "'url':'http://@/ok','headers':{'x-warroom-epoch':'99'}",
-	    "'url':'http://@/ok','headers':{'A':'','B':'','C':'','D':'','E':'','F':'','G':'','H':'',"
-	    "'I':'','J':'','K':'','L':'','M':'','N':'','O':'','P':'','Q':''}",
+	    ("'url':'http://@/ok','headers':{'A':'','B':'','C':'','D':'','E':'','F':'','G':'','H':'',"
+	     "'I':'','J':'','K':'','L':'','M':'','N':'','O':'','P':'','Q':''}"),
 	    "'url':'http://@/ok','body':{}",
 	    "'url':'http://@/${env:MISSING}'",
 	    "'url':'http://@/ok','body':'${env:MISSING}'",

@@ -115,8 +115,8 @@ static void whatever_goes_wrong_is_failed(void **state)
 	    "'kind':'smoke','text':'x','url':'http://@/ok'",
 	    "'kind':'pagerduty','text':'x','url':'http://@/ok'",
 	    "'kind':'pagerduty','text':'x','url':'http://@/ok','headers':{'X-Routing-Key':7}",
-	    "'kind':'pagerduty','text':'x','url':'http://@/ok','headers':"
-	    "{'X-Routing-Key':'${env:MISSING}'}",
+	    ("'kind':'pagerduty','text':'x','url':'http://@/ok','headers':"
+	     "{'X-Routing-Key':'${env:MISSING}'}"),
 	};
 	for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
 		wr_step_report r = notify(specs[i]);
