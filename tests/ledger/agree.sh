@@ -1,10 +1,12 @@
 #!/bin/sh
-# The C verifier and the independent one in Python must agree on every ledger, good or damaged:
-# same exit status, and on good ones the same summary. usage: agree.sh MKLEDGER [RUNS] [SEED]
+# The C verifier and the independent one in Python must agree on every ledger, good or damaged: the
+# same exit status, and on good ones the same summary. usage: agree.sh BUILD [RUNS] [SEED]
 set -eu
-tool=$1 runs=${2:-60} seed=${3:-1}
-here=$(cd "$(dirname "$0")" && pwd)
-python="python3 $here/../verify_ledger.py"
+build=$1 runs=${2:-8} seed=${3:-1}
+cd "$(dirname "$0")/../.."
+tool=${MKLEDGER:-$build/tools/ledger/mkledger}
+python="python3 tests/verify_ledger.py"
+[ -n "${MKLEDGER:-}" ] || make --no-print-directory BUILD="$build" "$tool" >/dev/null
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/wr-agree.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' INT TERM
