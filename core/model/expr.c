@@ -40,7 +40,7 @@ typedef struct node {
 struct wr_expr {
 	char *text;
 	size_t root, count;
-	node nodes[NODES_MAX];
+	node nodes[]; /* NODES_MAX while parsing, then `count` */
 };
 
 typedef struct parser {
@@ -288,7 +288,7 @@ wr_expr *wr_expr_parse(const char *text, wr_err *err)
 		wr_fail(err, WR_E_LIMIT, "the expression is longer than %d bytes", WR_STR_MAX);
 		return NULL;
 	}
-	wr_expr *e = calloc(1, sizeof *e);
+	wr_expr *e = calloc(1, sizeof *e + NODES_MAX * sizeof(node));
 	if (e == NULL || (e->text = strdup(text)) == NULL) {
 		wr_fail(err, WR_E_NOMEM, "out of memory");
 		free(e);
@@ -304,8 +304,9 @@ wr_expr *wr_expr_parse(const char *text, wr_err *err)
 		wr_expr_free(e);
 		return NULL;
 	}
-	wr_expr *fit = realloc(e, offsetof(wr_expr, nodes) + e->count * sizeof(node));
-	return fit != NULL ? fit : e;
+	wr_expr *fit = realloc(e, sizeof *e + e->count * sizeof(node));
+	if (fit == NULL) fit = e;
+	return fit;
 }
 
 void wr_expr_free(wr_expr *e)

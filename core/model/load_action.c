@@ -57,31 +57,32 @@ static bool serves(const wr_traffic *t, const char *region)
 	return false;
 }
 
-static const char *resolve(const char *region, const wr_region *from, const wr_region *to)
+static const char *resolve(const char *region, const wr_scope *scope)
 {
-	if (strcmp(region, "${from}") == 0) return from->name;
-	return strcmp(region, "${to}") == 0 ? to->name : region;
+	if (strcmp(region, "${from}") == 0) return scope->from->name;
+	return strcmp(region, "${to}") == 0 ? scope->to->name : region;
 }
 
-/* For some pair of regions, do two keys of the weights name the same region? */
+/* The region that two keys of the weights name for this pair, or NULL. */
+static const char *named_twice(const wr_action *a, const wr_scope *scope)
+{
+	for (size_t i = 0; i < a->weight_count; i++) {
+		const char *x = resolve(a->weights[i].region, scope);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(x, resolve(a->weights[j].region, scope)) == 0) return x;
+	}
+	return NULL;
+}
+
 static void check_weight_names(wr_loader *l, const wr_ynode *n, const wr_action *a)
 {
-	const wr_config *c = l->c;
-	for (size_t f = 0; f < c->region_count; f++) {
-		for (size_t t = 0; t < c->region_count; t++) {
-			if (f == t || c->regions[f].role == WR_WITNESS || c->regions[t].role == WR_WITNESS)
-				continue;
-			for (size_t i = 0; i < a->weight_count; i++) {
-				const char *x = resolve(a->weights[i].region, &c->regions[f], &c->regions[t]);
-				for (size_t j = 0; j < i; j++) {
-					if (strcmp(x, resolve(a->weights[j].region, &c->regions[f], &c->regions[t])))
-						continue;
-					wr_ynode_error(l->f, n, NULL, "names %s twice (from %s to %s)", x,
-					               c->regions[f].name, c->regions[t].name);
-					return;
-				}
-			}
-		}
+	wr_scope scope;
+	for (size_t i = 0; wr_next_pair(l->c, &i, &scope);) {
+		const char *twice = l->c->region_count > 1 ? named_twice(a, &scope) : NULL;
+		if (twice == NULL) continue;
+		wr_ynode_error(l->f, n, NULL, "names %s twice (from %s to %s)", twice, scope.from->name,
+		               scope.to->name);
+		return;
 	}
 }
 
@@ -152,34 +153,33 @@ static void load_wait(wr_map *m, wr_action *a)
 	a->hold_ms = wr_get_duration(m, "hold", 0, DAY_MS, 0);
 }
 
-/* A gate names a signal, whatever the regions are. The name of the last gate looked at is kept in
- * the loader's scratch, so the check is a pass of its own over every pair. */
+static void unknown_gate(wr_loader *l, const wr_ynode *n, const char *name)
+{
+	const char *near = NULL;
+	for (size_t i = 0; i < l->c->signal_count && near == NULL; i++)
+		near = wr_nearest(name, &l->c->signals[i].name, 1);
+	wr_ynode_error(l->f, n, NULL, "unknown signal \"%.63s\"%s%s%s", name,
+	               near != NULL ? ": did you mean \"" : "", near != NULL ? near : "",
+	               near != NULL ? "\"?" : "");
+}
+
+/* A gate names a signal, whatever the two regions are. */
 static void check_gate(wr_loader *l, const wr_ynode *n, const char *gate)
 {
 	const wr_config *c = l->c;
-	for (size_t f = 0; f < c->region_count; f++) {
-		for (size_t t = 0; t < c->region_count; t++) {
-			const wr_region *from = &c->regions[f], *to = &c->regions[t];
-			bool moves = f != t && from->role != WR_WITNESS && to->role != WR_WITNESS;
-			if (!moves && c->region_count > 1) continue;
-			wr_buf_reset(&l->scratch);
-			wr_scope scope = {.from = from, .to = to};
-			if (wr_template_run(&l->scratch, gate, c, &scope, NULL) != 0) return;
-			bool found = false;
-			for (size_t i = 0; i < c->signal_count && !found; i++)
-				found = strcmp(c->signals[i].name, wr_buf_cstr(&l->scratch)) == 0;
-			if (found) continue;
-			const char *near = NULL;
-			const char *known[1];
-			for (size_t i = 0; i < c->signal_count && near == NULL; i++) {
-				known[0] = c->signals[i].name;
-				near = wr_nearest(wr_buf_cstr(&l->scratch), known, 1);
-			}
-			wr_ynode_error(l->f, n, NULL, "unknown signal \"%.63s\"%s%s%s",
-			               wr_buf_cstr(&l->scratch), near != NULL ? ": did you mean \"" : "",
-			               near != NULL ? near : "", near != NULL ? "\"?" : "");
+	wr_scope scope;
+	for (size_t i = 0; wr_next_pair(c, &i, &scope);) {
+		wr_buf_reset(&l->scratch);
+		if (wr_template_run(&l->scratch, gate, c, &scope, NULL) != 0) return;
+		const char *name = wr_buf_cstr(&l->scratch);
+		bool found = false;
+		for (size_t k = 0; k < c->signal_count && !found; k++)
+			found = strcmp(c->signals[k].name, name) == 0;
+		if (!found) {
+			unknown_gate(l, n, name);
 			return;
 		}
+		if (strstr(gate, "${") == NULL) return;
 	}
 }
 

@@ -50,20 +50,13 @@ static bool try_scope(wr_loader *l, const wr_ynode *n, const char *text, const w
 	return false;
 }
 
-/* The pairs that an operation may have; a platform of one region has itself. */
 static bool try_pairs(wr_loader *l, const wr_ynode *n, const char *text, const wr_string_rule *rule)
 {
-	const wr_config *c = l->c;
-	if (strstr(text, "${") == NULL || c->region_count == 0)
-		return try_scope(l, n, text, rule, &(wr_scope){0});
-	for (size_t i = 0; i < c->region_count; i++) {
-		for (size_t j = 0; j < c->region_count; j++) {
-			const wr_region *from = &c->regions[i], *to = &c->regions[j];
-			bool moves = i != j && from->role != WR_WITNESS && to->role != WR_WITNESS;
-			if (!moves && c->region_count > 1) continue;
-			if (!try_scope(l, n, text, rule, &(wr_scope){.from = from, .to = to})) return false;
-		}
-	}
+	wr_scope scope = {0};
+	if (strstr(text, "${") == NULL || l->c->region_count == 0)
+		return try_scope(l, n, text, rule, &scope);
+	for (size_t i = 0; wr_next_pair(l->c, &i, &scope);)
+		if (!try_scope(l, n, text, rule, &scope)) return false;
 	return true;
 }
 

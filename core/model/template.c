@@ -27,6 +27,20 @@ bool wr_secret_find(const char *text, size_t *at, size_t *len)
 	return false;
 }
 
+bool wr_next_pair(const wr_config *c, size_t *i, wr_scope *out)
+{
+	const size_t n = c->region_count;
+	while (*i < n * n) {
+		const wr_region *from = &c->regions[*i / n], *to = &c->regions[*i % n];
+		++*i;
+		bool moves = from != to && from->role != WR_WITNESS && to->role != WR_WITNESS;
+		if (!moves && n > 1) continue;
+		*out = (wr_scope){.from = from, .to = to};
+		return true;
+	}
+	return false;
+}
+
 static int put_var(wr_buf *out, const wr_pair *vars, size_t count, const char *name, size_t len,
                    const char *owner, wr_err *err)
 {

@@ -13,8 +13,8 @@ typedef struct wr_scope {
  */
 WR_CHECKED int wr_template_run(wr_buf *out, const char *text, const wr_config *c,
                                const wr_scope *scope, wr_err *err);
-/* The next reference to a secret in `text`: its offset of "${" and length up to and with "}", or
- * false. `*at` is where to look from. */
-bool wr_secret_find(const char *text, size_t *at, size_t *len);
+/* wr_next_pair steps through the pairs of regions that an operation may have (a platform of one
+ * region has itself): for (size_t i = 0; wr_next_pair(c, &i, &scope);) … */
+bool wr_next_pair(const wr_config *c, size_t *i, wr_scope *out);
 
 #endif

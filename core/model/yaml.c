@@ -320,6 +320,8 @@ void wr_ynode_path(char *out, size_t size, const wr_ynode *n, const char *member
 }
 
 static void say(wr_findings *f, bool is_error, const wr_ynode *n, const char *member,
+                const char *fmt, va_list ap) __attribute__((format(printf, 5, 0)));
+static void say(wr_findings *f, bool is_error, const wr_ynode *n, const char *member,
                 const char *fmt, va_list ap)
 {
 	char path[128];

@@ -388,6 +388,9 @@ const wr_notify *wr_config_notify(const wr_config *c, const char *name);
 /* wr_secret_expand copies `text` into `out` with ${env:} and ${file:} replaced (file: WR_PRIVATE
  * trust, one trailing newline cut). Wipe `out` afterwards. */
 WR_CHECKED int wr_secret_expand(wr_buf *out, const char *text, wr_err *err);
+/* wr_secret_find looks from `*at` for the next ${env:…} or ${file:…}: its offset, and its length up
+ * to and with "}"; false when there is none. */
+bool wr_secret_find(const char *text, size_t *at, size_t *len);
 /* wr_template_expand replaces ${from}, ${to}, ${from.X}, ${to.X}, ${var.X}; leaves ${env:…},
  * ${file:…} alone; any other ${…} is an error. from/to may be NULL (then their use is an error). */
 WR_CHECKED int wr_template_expand(wr_buf *out, const char *text, const wr_config *c,

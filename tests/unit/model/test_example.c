@@ -63,6 +63,7 @@ static void test_failover_order(void **state)
 	assert_int_equal(at, sizeof order / sizeof order[0]);
 	/* The fence is proved by its answer, and never lifted by an automatic undo. */
 	const wr_step *fence = step(rb, "fence-writes");
+	assert_non_null(fence);
 	assert_non_null(fence->action.expect);
 	assert_true(fence->has_probe && !fence->has_rollback);
 	for (size_t i = 0; i < rb->step_count; i++) assert_true(rb->steps[i].why[0] != '\0');
