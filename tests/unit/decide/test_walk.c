@@ -1,0 +1,317 @@
+/* test_walk.c: random walks. People, steps, regions, the clock and the engine itself do anything at
+ * any moment; the laws (laws.h) are checked after each event from the receipts alone. Then the
+ * faults stop, and people who want it to end must be able to end it.
+ *
+ * WR_WALKS sets how many (20,000 by default), WR_WALK_SEED the first seed; a failure prints its
+ * own. */
+#include "laws.h"
+
+#define EVENTS_MOST 32
+
+/* Sanitizers are slow, and what they look for shows in fewer walks. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WALKS 2000
+#else
+#define WALKS 20000
+#endif
+
+static uint64_t rng;
+static uint32_t luck; /* per cent of reports that say done */
+
+static uint32_t below(uint32_t n)
+{
+	rng += UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t z = rng;
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return (uint32_t)((z ^ z >> 31) >> 32) % n;
+}
+
+static void random_runbook(lab *l)
+{
+	for (size_t i = 0; i < FO_STEPS; i++) {
+		wr_step *st = &l->fo[i];
+		st->step_class = (wr_step_class)below(3);
+		st->has_probe = below(2);
+		st->probe = lab_wait(l);
+		st->retries = (int)below(3);
+		st->on_failure = (wr_on_failure)below(4);
+		st->optional = st->on_failure == WR_FAIL_CONTINUE;
+		if (i == CHECK || i == SOAK || i == TELL) continue;
+		st->has_rollback = i <= PROMOTE ? below(4) != 0 : i == SCALE ? below(2) : false;
+		st->rollback = below(8) ? lab_exec() : lab_manual("Take it back by hand.");
+	}
+}
+
+/* What a traffic step does to the platform, whatever is reported of it. */
+static void take_effect(lab *l, const wr_command *c)
+{
+	const json_t *step = c->undo ? json_object_get(c->step, "rollback") : c->step;
+	const json_t *weights = json_object_get(json_object_get(step, "traffic"), "weights");
+	if (weights)
+		lab_weights(l, (int)wr_json_int(weights, "us", 0), (int)wr_json_int(weights, "eu", 0));
+}
+
+static void random_report(lab *l)
+{
+	if (!l->job_count) return;
+	size_t at = below((uint32_t)l->job_count);
+	wr_outcome outcome = below(100) < luck ? WR_OUT_DONE
+	                     : below(2)        ? WR_OUT_FAILED
+	                                       : WR_OUT_UNKNOWN;
+	bool happened = outcome == WR_OUT_DONE || (outcome == WR_OUT_UNKNOWN && below(2));
+	if (l->jobs[at].kind == WR_CMD_START && happened) take_effect(l, &l->jobs[at]);
+	lab_report_to(l, at, outcome, "by chance");
+}
+
+static void random_decision(lab *l)
+{
+	static const char *const people[] = {"alice", "bob", "carol", "dave", "erin", "mallory"};
+	static const char *const roles[] = {"sre", "on_call", "viewer"};
+	static const char *const plain[] = {"approve", "approve", "approve", "resume", "resume",
+	                                    "hold",    "abort",   "deny",    "propose"};
+	static const char *const rulings[] = {"done", "not_done", "skip"};
+	const wr_op *op = lab_op(l);
+	const char *who = people[below(6)];
+	char what[96];
+	uint32_t kind = below(10);
+	int current = wr_op_current(op);
+	size_t step = current >= 0 && below(4) ? (size_t)current : below(FO_STEPS);
+	if (kind < 6)
+		snprintf(what, sizeof what, "%s", plain[below(9)]);
+	else if (kind < 9)
+		snprintf(what, sizeof what, "rule:%s:%s", wr_op_step_name(op, step), rulings[below(3)]);
+	else
+		snprintf(what, sizeof what, "tick:%s", wr_op_step_name(op, step));
+	lab_sig g;
+	const char *role = below(8) ? lab_role(who) : roles[below(3)];
+	lab_sign_init(l, &g, op->id, op->plan_hash, who, role, what);
+	if (!below(12)) g.s.expires_us = l->now + (int64_t)below(2000) * 1000000 - S(10);
+	if (!below(12)) g.s.assurance = (wr_assurance)below(3);
+	if (!below(12)) g.s.observed = (wr_assurance)below(3);
+	if (!below(12))
+		snprintf(g.s.fingerprint, sizeof g.s.fingerprint, "SHA256:key-of-%s", people[below(5)]);
+	if (!below(16)) snprintf(g.s.nonce, sizeof g.s.nonce, "nonce-%u", below(20));
+	if (!below(24)) g.s.plan_hash[0] = 'f';
+	lab_seal(&g);
+	lab_send(l, &g);
+}
+
+static void random_world(lab *l)
+{
+	switch (below(6)) {
+	case 0:
+		lab_verdict(l, US, (wr_verdict)below(WR_V_COUNT));
+		break;
+	case 1:
+		lab_verdict(l, EU, (wr_verdict)below(WR_V_COUNT));
+		break;
+	case 2:
+		lab_verdict(l, EU, WR_V_HEALTHY);
+		break;
+	case 3:
+		l->w->isolated = !l->w->isolated;
+		break;
+	case 4:
+		l->w->ledger_ok = !l->w->ledger_ok;
+		break;
+	default: {
+		wr_signal_view *v = &l->w->signals[below(SIGNALS)];
+		v->status = (wr_status)below(3);
+		v->breached = v->status == WR_BREACHED;
+	}
+	}
+}
+
+/* The engine dies between two receipts of one unit: only some were written. */
+static void torn_decision(lab *l)
+{
+	wr_effects fx;
+	wr_event ev = {.kind = WR_EV_TICK, .steps_hash_now = l->drift};
+	wr_decide(l->s, l->w, &ev, l->now, &fx);
+	size_t keep = below((uint32_t)fx.receipt_count + 1);
+	for (size_t i = 0; i < keep; i++) lab_append(l, json_incref(fx.receipts[i]));
+	wr_effects_clear(&fx);
+	lab_crash(l);
+}
+
+static void one_event(lab *l)
+{
+	uint32_t kind = below(100);
+	l->now += below(3) ? below(500) * 1000 : 0;
+	if (kind < 30)
+		random_report(l);
+	else if (kind < 50)
+		random_decision(l);
+	else if (kind < 65) {
+		l->now += (int64_t)below(30) * 1000000;
+		lab_fresh(l);
+	} else if (kind < 68)
+		l->now += (int64_t)below(600) * 1000000;
+	else if (kind < 78)
+		random_world(l);
+	else if (kind < 82)
+		lab_crash(l);
+	else if (kind < 85)
+		torn_decision(l);
+	else if (kind < 87)
+		l->drift = l->drift ? NULL : "0000";
+	lab_tick(l);
+	if (below(2)) lab_settle(l);
+}
+
+static void everything_is_well(lab *l)
+{
+	l->drift = NULL;
+	l->w->isolated = false;
+	l->w->ledger_ok = true;
+	lab_verdict(l, US, WR_V_HEALTHY);
+	lab_verdict(l, EU, WR_V_HEALTHY);
+	for (size_t i = 0; i < SIGNALS; i++) {
+		l->w->signals[i].status = WR_CLEAR;
+		l->w->signals[i].breached = false;
+	}
+	lab_fresh(l);
+}
+
+/* Two people who want it done: tick, approve again, resume; once. */
+static void push_forward(lab *l)
+{
+	const wr_op *op = lab_op(l);
+	char what[96];
+	int at = wr_op_current(op);
+	snprintf(what, sizeof what, "tick:%s", at >= 0 ? wr_op_step_name(op, (size_t)at) : "");
+	if (at >= 0 && op->steps[at].intent_open) lab_says(l, "alice", what);
+	lab_says(l, "alice", "approve");
+	lab_says(l, "bob", "approve");
+	lab_says(l, "bob", "resume");
+}
+
+/* Two people who want it to end: tick, rule, abort, deny. */
+static void push_to_the_end(lab *l)
+{
+	const wr_op *op = lab_op(l);
+	char what[96];
+	int at = wr_op_current(op);
+	const char *name = at >= 0 ? wr_op_step_name(op, (size_t)at) : "";
+	snprintf(what, sizeof what, "tick:%s", name);
+	if (at >= 0 && op->steps[at].intent_open && op->steps[at].kind == WR_STEP_MANUAL)
+		lab_says(l, "alice", what);
+	else if (op->state == WR_OP_PROPOSED || op->state == WR_OP_APPROVED)
+		lab_says(l, "bob", "deny");
+	else if (op->state == WR_OP_RUNNING)
+		lab_says(l, "bob", "abort");
+	else if (op->state == WR_OP_HELD && !lab_says(l, "bob", "abort")) {
+		snprintf(what, sizeof what, "rule:%s:skip", name);
+		if (!lab_says(l, "alice", what))
+			lab_says(l, "alice", "resume");
+		else
+			lab_says(l, "bob", what);
+	}
+}
+
+static void must_end(lab *l)
+{
+	unsigned patience = below(2) ? 40 : 0;
+	everything_is_well(l);
+	for (unsigned round = 0; round < 300; round++) {
+		lab_settle(l);
+		if (wr_op_final(lab_op(l)->state)) return;
+		if (l->job_count) {
+			take_effect(l, &l->jobs[0]);
+			lab_finish(l, WR_OUT_DONE);
+			continue;
+		}
+		if (round < patience)
+			push_forward(l);
+		else
+			push_to_the_end(l);
+		lab_sleep(l, S(20));
+	}
+	const wr_op *op = lab_op(l);
+	fail_msg("it cannot be ended: %s %s %s, step %d", wr_op_state_name(op->state), op->held_rule,
+	         op->held_reason, wr_op_current(op));
+}
+
+/* Law 9, and no memory beside the receipts. */
+static void folds_the_same(lab *l)
+{
+	wr_state *again = wr_state_new(&l->cfg);
+	for (size_t i = 0; i < l->count; i++) lab_fold(again, l->lines[i], l->blobs);
+	const wr_op *a = lab_op(l), *b = NULL;
+	assert_int_equal(wr_state_ops(again, &b, 1), 1);
+	assert_int_equal(a->state, b->state);
+	assert_string_equal(a->held_rule, b->held_rule);
+	assert_int_equal(a->approval_count, b->approval_count);
+	for (size_t i = 0; i < a->step_count; i++) {
+		assert_int_equal(a->steps[i].state, b->steps[i].state);
+		assert_int_equal(a->steps[i].attempts, b->steps[i].attempts);
+		assert_int_equal(a->steps[i].attempts_free, b->steps[i].attempts_free);
+		assert_int_equal(a->steps[i].probe_open, b->steps[i].probe_open);
+		assert_string_equal(a->steps[i].ruling, b->steps[i].ruling);
+	}
+	assert_int_equal(wr_state_contradictions(again), 0);
+	wr_state_free(again);
+}
+
+static unsigned long ended[WR_OP_STATE_COUNT];
+
+static void walk(uint64_t seed)
+{
+	lab l;
+	rng = seed;
+	luck = 40 + below(60);
+	lab_lawful(&l);
+	l.cfg.runbook_count = 1;
+	random_runbook(&l);
+	lab_settle(&l);
+	lab_verdict(&l, US, WR_V_DOWN);
+	lab_settle(&l);
+	if (!lab_propose_plan(&l, lab_plan(&l, RB_FO, US, EU), "alice",
+	                      below(8) ? "approve" : "propose"))
+		fail_msg("%s", l.refusal.msg);
+	if (below(8)) lab_says(&l, "bob", "approve");
+	for (unsigned i = below(EVENTS_MOST); i > 0; i--) one_event(&l);
+	if (!below(4)) folds_the_same(&l);
+	if (!below(3)) must_end(&l);
+	ended[lab_op(&l)->state]++;
+	lab_free(&l);
+}
+
+static uint64_t from_env(const char *name, uint64_t dflt)
+{
+	const char *text = getenv(name);
+	return text && *text ? strtoull(text, NULL, 10) : dflt;
+}
+
+static uint64_t now_walking;
+
+static int say_seed(void **state)
+{
+	(void)state;
+	if (now_walking) fprintf(stderr, "last seed: %llu\n", (unsigned long long)now_walking);
+	return 0;
+}
+
+static void walks(void **state)
+{
+	(void)state;
+	uint64_t first = from_env("WR_WALK_SEED", 1), count = from_env("WR_WALKS", WALKS);
+	for (uint64_t seed = first; seed < first + count; seed++) {
+		now_walking = seed;
+		walk(seed);
+	}
+	now_walking = 0;
+	if (getenv("WR_WALK_SHOW"))
+		for (int s = 0; s < WR_OP_STATE_COUNT; s++)
+			printf("%-14s %lu\n", wr_op_state_name((wr_op_state)s), ended[s]);
+	/* The walks get about: each end is reached by some. */
+	for (int s = WR_OP_COMPLETED; s < WR_OP_STATE_COUNT && count >= 2000; s++)
+		if (!ended[s]) fail_msg("no walk ended %s", wr_op_state_name((wr_op_state)s));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(walks, say_seed)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
