@@ -20,6 +20,7 @@ typedef struct wr_loader {
 	wr_config *c;
 	wr_ynode *root;
 	const wr_ynode *runbooks[WR_MAX_RUNBOOKS]; /* the node of each, as in c->runbooks */
+	const char **signal_names;                 /* sorted; c->signal_count of them */
 	const char *shown_path;                    /* of the configuration, as it was given */
 	size_t nodes_left;
 	wr_buf scratch; /* one expanded string at a time */
@@ -97,6 +98,8 @@ void wr_check_unique(wr_loader *l, const wr_ynode *at, const char *member, const
 /* An unknown name among known ones: "unknown X "y": did you mean "z"?". */
 void wr_unknown_name(wr_loader *l, const wr_ynode *at, const char *what, const char *name,
                      const char *const *known, size_t count);
+
+bool wr_is_signal(const wr_loader *l, const char *name); /* after wr_load_signals */
 
 /* ---- probes (load_probe.c) ---- */
 /* Is it a usable http or https URL? NULL, or what was expected. */

@@ -172,10 +172,7 @@ static void check_gate(wr_loader *l, const wr_ynode *n, const char *gate)
 		wr_buf_reset(&l->scratch);
 		if (wr_template_run(&l->scratch, gate, c, &scope, NULL) != 0) return;
 		const char *name = wr_buf_cstr(&l->scratch);
-		bool found = false;
-		for (size_t k = 0; k < c->signal_count && !found; k++)
-			found = strcmp(c->signals[k].name, name) == 0;
-		if (!found) {
+		if (!wr_is_signal(l, name)) {
 			unknown_gate(l, n, name);
 			return;
 		}

@@ -3,6 +3,7 @@
  * A signal or fact may name `regions: [a, b]` (or `all`) in place of one region: it is then one
  * signal for each, and its name and probe use ${region} and ${region.VAR}. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/load.h"
@@ -98,6 +99,29 @@ static size_t load_signal_entry(wr_loader *l, wr_ynode *n, bool reference, wr_si
 	return kept;
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const char *x, *y;
+	memcpy(&x, a, sizeof x);
+	memcpy(&y, b, sizeof y);
+	return strcmp(x, y);
+}
+
+bool wr_is_signal(const wr_loader *l, const char *name)
+{
+	return l->signal_names != NULL && bsearch(&name, l->signal_names, l->c->signal_count,
+	                                          sizeof *l->signal_names, by_name) != NULL;
+}
+
+static void sort_names(wr_loader *l)
+{
+	const wr_config *c = l->c;
+	l->signal_names = wr_arena_zero(l->tree, c->signal_count, sizeof *l->signal_names);
+	if (l->signal_names == NULL) return;
+	for (size_t i = 0; i < c->signal_count; i++) l->signal_names[i] = c->signals[i].name;
+	qsort(l->signal_names, c->signal_count, sizeof *l->signal_names, by_name);
+}
+
 void wr_load_signals(wr_loader *l, wr_map *top)
 {
 	size_t signals, references, count = 0;
@@ -113,6 +137,7 @@ void wr_load_signals(wr_loader *l, wr_map *top)
 		count += load_signal_entry(l, ref, true, out, count, room - count);
 	l->c->signals = out;
 	l->c->signal_count = count;
+	sort_names(l);
 }
 
 /* ---- links ---- */

@@ -121,8 +121,9 @@ typedef struct wr_link {
  * freeze (truth: a change freeze is on), custom. */
 #define WR_FACTS(X)                                                                                \
 	X(CAPACITY, "capacity")                                                                        \
-	X(QUOTA, "quota") X(BUILD, "build") X(KEYS, "keys") X(BACKUP, "backup") X(CHAIN, "chain")      \
-	    X(FREEZE, "freeze") X(CUSTOM, "custom")
+	X(QUOTA, "quota")                                                                              \
+	X(BUILD, "build")                                                                              \
+	X(KEYS, "keys") X(BACKUP, "backup") X(CHAIN, "chain") X(FREEZE, "freeze") X(CUSTOM, "custom")
 typedef enum wr_fact_kind {
 #define X(id, name) WR_FACT_##id,
 	WR_FACTS(X)
@@ -178,8 +179,8 @@ typedef struct wr_traffic {
 /* ---- runbooks ---- */
 #define WR_STEP_KINDS(X)                                                                           \
 	X(HTTP, "http")                                                                                \
-	X(EXEC, "exec") X(TRAFFIC, "traffic") X(WAIT, "wait") X(SOAK, "soak") X(MANUAL, "manual")      \
-	    X(NOTIFY, "notify")
+	X(EXEC, "exec")                                                                                \
+	X(TRAFFIC, "traffic") X(WAIT, "wait") X(SOAK, "soak") X(MANUAL, "manual") X(NOTIFY, "notify")
 typedef enum wr_step_kind {
 #define X(id, name) WR_STEP_##id,
 	WR_STEP_KINDS(X)
@@ -197,9 +198,17 @@ typedef enum wr_on_failure {
 } wr_on_failure;
 #define WR_PHASES(X)                                                                               \
 	X(OTHER, "other")                                                                              \
-	X(PROVE, "prove") X(FREEZE, "freeze") X(FENCE, "fence") X(DRAIN, "drain")                      \
-	    X(PROMOTE, "promote") X(SCALE, "scale") X(SHIFT, "shift") X(SOAK, "soak")                  \
-	        X(VERIFY, "verify") X(ANNOUNCE, "announce")
+	X(PROVE, "prove")                                                                              \
+	X(FREEZE, "freeze")                                                                            \
+	X(FENCE, "fence")                                                                              \
+	X(DRAIN, "drain")                                                                              \
+	X(PROMOTE, "promote")                                                                          \
+	X(SCALE, "scale")                                                                              \
+	X(SHIFT, "shift")                                                                              \
+	X(SOAK, "soak")                                                                                \
+	X(VERIFY, "verify")                                                                            \
+	X(ANNOUNCE, "announc"                                                                          \
+	            "e")
 typedef enum wr_phase {
 #define X(id, name) WR_PHASE_##id,
 	WR_PHASES(X)
