@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "act/internal.h"
-#include "model/template.h"
 #include "warroom/limits.h"
 #include "warroom/model.h"
 #include "warroom/text.h"

@@ -105,6 +105,7 @@ int main(int argc, char **argv)
 	printf("ledger: verify %lld receipts: %.2f million/s, %s\n", (long long)rep.checked,
 	       (double)rep.checked / 1000 / (double)(took ? took : 1), ok ? "verified" : "BROKEN");
 	wr_verify_free(&rep);
+	fflush(stdout);
 	snprintf(cmd, sizeof cmd, "%s", dir);
 	execlp("rm", "rm", "-rf", cmd, (char *)NULL);
 	return ok ? 0 : 1;
