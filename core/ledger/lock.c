@@ -23,9 +23,18 @@ static int locked_by_other(int fd, const char *path, wr_err *err)
 	               pid);
 }
 
+/* The lock holds without it too: a full disk must not keep an engine from starting. */
+static void write_pid(int fd)
+{
+	char pid[16];
+	wr_err ignored;
+	int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+	if (ftruncate(fd, 0) || wr_write_all(fd, pid, (size_t)n, &ignored)) return;
+}
+
 int wr_lock_take(const char *dir, wr_err *err)
 {
-	char path[PATH_MAX], pid[16];
+	char path[PATH_MAX];
 	struct flock lock = whole_file;
 	if (wr_path_join(path, sizeof path, dir, "lock", err)) return -1;
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
@@ -38,9 +47,7 @@ int wr_lock_take(const char *dir, wr_err *err)
 		(void)close(fd);
 		return -1;
 	}
-	/* The lock holds without the pid too: a full disk must not keep an engine from starting. */
-	int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-	if (pwrite(fd, pid, (size_t)n, 0) == n && ftruncate(fd, n)) n = 0;
+	write_pid(fd);
 	return fd;
 }
 

@@ -66,7 +66,7 @@ static bool read_uuid7(const wr_field *f, char out[static WR_UUID_LEN])
 	if (!read_plain(f, out, WR_UUID_LEN, uuid_char)) return false;
 	for (size_t i = 0; i < WR_UUID_LEN - 1; i++)
 		if ((out[i] == '-') != (i == 8 || i == 13 || i == 18 || i == 23)) return false;
-	return out[14] == '7' && memchr("89ab", out[19], 4) != NULL;
+	return out[14] == '7' && (out[19] == '8' || out[19] == '9' || out[19] == 'a' || out[19] == 'b');
 }
 
 static int digits(const char *s, size_t n)
@@ -310,8 +310,12 @@ static int collect(out_field *fields, size_t *count, const wr_envelope *env, con
 		return wr_fail(err, WR_E_LIMIT, "receipt: more than %d fields", WR_RECEIPT_FIELDS_MAX);
 	memcpy(fields, own, own_count * sizeof *own);
 	*count = own_count;
-	for (void *it = json_object_iter((json_t *)(uintptr_t)draft); it;
-	     it = json_object_iter_next((json_t *)(uintptr_t)draft, it)) {
+	/* jansson's iterators want a mutable object, though they change nothing. */
+	union {
+		const json_t *given;
+		json_t *taken;
+	} as = {.given = draft};
+	for (void *it = json_object_iter(as.taken); it; it = json_object_iter_next(as.taken, it)) {
 		const char *key = json_object_iter_key(it);
 		const json_t *value = json_object_iter_value(it);
 		if (check_draft_field(key, value, err)) return -1;

@@ -11,6 +11,8 @@
 #include "warroom/json.h"
 #include "warroom/text.h"
 
+static const char no_value[] = "not a string, an integer, true or false";
+
 typedef struct cursor {
 	const char *s;
 	size_t n, at;
@@ -31,11 +33,18 @@ static bool expect(cursor *c, char ch, const char *why)
 	return true;
 }
 
-static bool expect_word(cursor *c, const char *word)
+static bool expect_word(cursor *c, const char *word, const char *why)
 {
 	for (; *word; word++)
-		if (!expect(c, *word, "not a string, an integer, true or false")) return false;
+		if (!expect(c, *word, why)) return false;
 	return true;
+}
+
+static bool one_of(char ch, const char *set)
+{
+	for (; *set; set++)
+		if (*set == ch) return true;
+	return false;
 }
 
 /* Length of the well-formed UTF-8 sequence at s[at], 0 if wrong; *wrong_at says where, which is n
@@ -75,16 +84,16 @@ static bool scan_escape(cursor *c)
 	c->at++;
 	if (c->at == c->n) return bad(c, c->at, wrong);
 	if (c->s[c->at] != 'u') {
-		if (!memchr("\"\\bfnrt", c->s[c->at], 7)) return bad(c, c->at, wrong);
+		if (!one_of(c->s[c->at], "\"\\bfnrt")) return bad(c, c->at, wrong);
 		c->at++;
 		return true;
 	}
 	c->at++;
-	if (!expect(c, '0', wrong) || !expect(c, '0', wrong)) return false;
+	if (!expect_word(c, "00", wrong)) return false;
 	if (c->at == c->n || (c->s[c->at] != '0' && c->s[c->at] != '1')) return bad(c, c->at, wrong);
 	bool low = c->s[c->at++] == '0';
 	if (c->at == c->n || !lower_hex(c->s[c->at])) return bad(c, c->at, wrong);
-	if (low && memchr("089acd", c->s[c->at], 6)) return bad(c, c->at, wrong);
+	if (low && one_of(c->s[c->at], "089acd")) return bad(c, c->at, wrong);
 	c->at++;
 	return true;
 }
@@ -124,7 +133,7 @@ static bool scan_integer(cursor *c)
 		value = value * 10 + (c->s[c->at++] - '0');
 	}
 	size_t digits = c->at - digits_at;
-	if (digits == 0) return bad(c, c->at, "not a string, an integer, true or false");
+	if (digits == 0) return bad(c, c->at, no_value);
 	if (c->s[digits_at] == '0' && (digits > 1 || digits_at > start))
 		return bad(c, digits_at, "a number that is not canonical");
 	if (value > WR_INT_MAX_SAFE) return bad(c, start, "an integer beyond 2^53-1");
@@ -138,9 +147,9 @@ static bool scan_value(cursor *c)
 	case '"':
 		return scan_string(c);
 	case 't':
-		return expect_word(c, "true");
+		return expect_word(c, "true", no_value);
 	case 'f':
-		return expect_word(c, "false");
+		return expect_word(c, "false", no_value);
 	case '{':
 	case '[':
 		return bad(c, c->at, "a receipt is flat: no object or array inside");

@@ -286,7 +286,7 @@ static void free_batch(batch *b)
 /* Takes up to `units` units off the front of *list, and about WR_BATCH_BYTES of text. */
 static void make_batch(wr_ledger *l, batch *b, wr_unit **list, size_t units)
 {
-	while (b->unit_count < units && b->text.len < WR_BATCH_BYTES) {
+	while (*list && b->unit_count < units && b->text.len < WR_BATCH_BYTES) {
 		batch_unit *bu = &b->units[b->unit_count++];
 		*bu = (batch_unit){.unit = *list};
 		*list = bu->unit->next;

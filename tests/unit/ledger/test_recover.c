@@ -12,7 +12,7 @@ static void prepare(int n, bool crashed)
 	wr_buf_free(&whole);
 	slurp(&whole, segment_file(0));
 	last_at = whole.len - 1;
-	while (whole.data[last_at - 1] != '\n') last_at--;
+	while (last_at > 0 && whole.data[last_at - 1] != '\n') last_at--;
 	if (crashed) assert_int_equal(unlink(in_chain("head")), 0);
 }
 
