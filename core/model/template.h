@@ -9,8 +9,8 @@ typedef struct wr_scope {
 	const wr_region *region;    /* ${region}, ${region.X}: of the signal or fact itself */
 } wr_scope;
 
-/* wr_template_run appends `text` with every ${…} of the scope replaced; ${env:} and ${file:} stay.
- */
+/* wr_template_run appends `text` with every ${…} of the scope replaced; ${env:} and ${file:}
+ * stay. */
 WR_CHECKED int wr_template_run(wr_buf *out, const char *text, const wr_config *c,
                                const wr_scope *scope, wr_err *err);
 /* wr_next_pair steps through the pairs of regions that an operation may have (a platform of one

@@ -144,9 +144,10 @@ static void test_nobody_and_nothing(void **state)
 static void test_signers(void **state)
 {
 	fixture *x = *state;
+	static const char signers[] = SIGNERS;
 	char twice[512];
-	snprintf(twice, sizeof twice, "%.*sbob %s", (int)(strchr(SIGNERS, '\n') - SIGNERS) + 1, SIGNERS,
-	         SIGNERS + strlen("alice "));
+	snprintf(twice, sizeof twice, "%.*sbob %s", (int)strcspn(signers, "\n") + 1, signers,
+	         &signers[strlen("alice ")]);
 	*strchr(strchr(twice, '\n') + 1, '\n') = '\0';
 	fx_put(x, "allowed_signers", twice);
 	fx_load_text(x, GOOD);
