@@ -5,24 +5,37 @@ set -u
 build=$1
 cd "$(dirname "$0")/.."
 passed=0 failed=0 bad=
-run() { # NAME COMMAND...
-	name=$1
-	shift
-	start=$(date +%s)
-	if "$@"; then
+say() { # NAME EXIT-CODE START
+	if [ "$2" -eq 0 ]; then
 		passed=$((passed + 1))
-		printf '== %-22s ok  (%s s)\n' "$name" "$(($(date +%s) - start))"
+		printf '== %-22s ok  (%s s)\n' "$1" "$(($(date +%s) - $3))"
 	else
 		failed=$((failed + 1))
-		bad="$bad $name"
-		printf '== %-22s FAILED\n' "$name"
+		bad="$bad $1"
+		printf '== %-22s FAILED\n' "$1"
 	fi
 }
-for t in tests/ledger/agree.sh tests/cli/*.sh tests/engine/*.sh tests/tui/test_*.sh tests/demo/*.sh; do
+run() { # NAME COMMAND...
+	name=$1 start=$(date +%s)
+	shift
+	"$@"
+	say "$name" $? "$start"
+}
+# The demo mostly waits: it plays behind the others.
+demo_out=$(mktemp)
+trap 'rm -f "$demo_out"' EXIT
+demo_start=$(date +%s)
+tests/demo/test_auto.sh "$build" >"$demo_out" 2>&1 &
+demo=$!
+for t in tests/ledger/agree.sh tests/cli/test_*.sh tests/engine/engine.sh tests/tui/test_*.sh; do
 	[ -x "$t" ] && run "${t#tests/}" "$t" "$build"
 done
 run lab tests/lab/lab.sh "$build"
 run lab-crash tests/lab/lab.sh "$build" --crash
+wait "$demo"
+code=$?
+cat "$demo_out"
+say demo/test_auto.sh $code "$demo_start"
 [ -z "$bad" ] || printf 'failed:%s\n' "$bad"
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

@@ -33,5 +33,7 @@ echo "lint: clang-tidy"
 # shellcheck disable=SC2086
 printf '%s\n' $(git ls-files 'core/*.c' 'tui/*.c') |
 	xargs -P 2 -n 6 sh -c 'flags=$1; shift; clang-tidy --quiet "$@" -- -std=c17 $flags 2>/tmp/tidy.$$ || { cat /tmp/tidy.$$; rm -f /tmp/tidy.$$; exit 255; }; rm -f /tmp/tidy.$$' sh "$1" || rc=1
+echo "lint: clang builds it without a warning"
+make --no-print-directory CC=clang BUILD=build-clang CI=true all >/dev/null || rc=1
 [ $rc -eq 0 ] && echo "lint: clean"
 exit $rc
