@@ -34,29 +34,40 @@ static const wr_traffic *provider_of(const wr_config *cfg, const json_t *action,
 	return t;
 }
 
-static bool fresh_weights(const wr_decision *d, size_t traffic)
+/* Read lately, and since we last did something to them. */
+static bool fresh_weights(const wr_decision *d, size_t traffic, int64_t touched_us)
 {
 	const wr_traffic *t = &d->cfg->traffic[traffic];
 	int64_t bound_us = 3 * (t->interval_ms > 0 ? t->interval_ms : 5000) * US_PER_MS;
 	int64_t at_us = d->w->weights_us[traffic];
-	return at_us > 0 && d->now_us - at_us <= bound_us;
+	return at_us > touched_us && d->now_us - at_us <= bound_us;
 }
 
-/* The weights of the newest traffic step that this operation has done with the provider. */
-static const json_t *own_weights(const wr_op *op, const char *provider)
+/* The weights of the newest traffic step that this operation has done with the provider; *doubt
+ * when an attempt ended otherwise, because then some of it may have been done; *touched_us: when
+ * the last attempt was known to be over. */
+static const json_t *own_weights(const wr_op *op, const char *provider, bool *doubt,
+                                 int64_t *touched_us)
 {
 	const json_t *weights = NULL;
 	int64_t newest_us = 0;
+	*doubt = false;
+	*touched_us = 0;
 	for (size_t i = 0; i < op->step_count; i++) {
 		const wr_op_step *st = &op->steps[i];
 		step_view v;
-		bool done = st->state == WR_SS_DONE || st->state == WR_SS_UNDONE;
-		if (!done || st->result_us <= newest_us) continue;
-		if (!wr_step_view(&v, op, i, st->state == WR_SS_UNDONE) || v.kind != WR_STEP_TRAFFIC)
+		if (!st->attempts || !wr_step_view(&v, op, i, st->undo) || v.kind != WR_STEP_TRAFFIC ||
+		    strcmp(wr_json_str(v.action, "provider", ""), provider) != 0)
 			continue;
-		if (strcmp(wr_json_str(v.action, "provider", ""), provider) != 0) continue;
-		weights = json_object_get(v.action, "weights");
-		newest_us = st->result_us;
+		int64_t times[] = {st->intent_us, st->result_us, st->uncertain_us};
+		for (size_t k = 0; k < 3; k++)
+			if (times[k] > *touched_us) *touched_us = times[k];
+		if (st->state != WR_SS_DONE && st->state != WR_SS_UNDONE) {
+			*doubt = true;
+		} else if (st->result_us >= newest_us) {
+			weights = json_object_get(v.action, "weights");
+			newest_us = st->result_us;
+		}
 	}
 	return weights;
 }
@@ -67,13 +78,17 @@ static int64_t weight_now(const wr_decision *d, const wr_op *op, const json_t *a
                           const char *region)
 {
 	size_t traffic = 0;
+	bool doubt;
+	int64_t touched_us;
 	const char *provider = wr_json_str(action, "provider", "");
+	const json_t *known = own_weights(op, provider, &doubt, &touched_us);
 	int index = wr_region_index(d->cfg, region);
-	if (provider_of(d->cfg, action, &traffic) && index >= 0 && fresh_weights(d, traffic)) {
+	if (provider_of(d->cfg, action, &traffic) && index >= 0 &&
+	    fresh_weights(d, traffic, touched_us)) {
 		int seen = d->w->weights[traffic][index];
 		return seen >= 0 ? seen : -1;
 	}
-	const json_t *known = own_weights(op, provider);
+	if (doubt) return -1;
 	if (!known)
 		known = json_object_get(json_object_get(json_object_get(op->plan, "evidence"), "weights"),
 		                        provider);

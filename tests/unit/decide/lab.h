@@ -59,6 +59,7 @@ typedef struct lab {
 	wr_command jobs[LAB_JOBS];
 	size_t job_count;
 	uint64_t nonces;
+	int weights[2]; /* as they are; the world sees them at lab_fresh */
 	/* the last decision */
 	bool accepted;
 	wr_err refusal;
@@ -293,8 +294,8 @@ static void lab_watching(lab *l)
 
 static UNUSED void lab_weights(lab *l, int us, int eu)
 {
-	l->w->weights[0][US] = us;
-	l->w->weights[0][EU] = eu;
+	l->w->weights[0][US] = l->weights[US] = us;
+	l->w->weights[0][EU] = l->weights[EU] = eu;
 	l->w->weights_us[0] = l->now;
 }
 
@@ -335,7 +336,7 @@ static UNUSED void lab_fresh(lab *l)
 		lab_measure(&l->w->links[i].receipts, l->now, 47);
 	}
 	for (size_t i = 0; i < FACTS; i++) lab_measure(&l->w->facts[i], l->now, 95);
-	l->w->weights_us[0] = l->now;
+	lab_weights(l, l->weights[US], l->weights[EU]);
 	l->w->now_us = l->now;
 }
 

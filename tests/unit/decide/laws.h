@@ -121,7 +121,7 @@ static UNUSED int law_rank(wr_verdict v)
 	return ranks[v];
 }
 
-/* Law 5, with the weights that the lab's world shows. */
+/* Law 5, with the weights as they are, whatever the observer has seen of them. */
 static UNUSED void law_traffic(const lab *l, size_t at)
 {
 	const json_t *intent = l->receipts[at];
@@ -131,7 +131,7 @@ static UNUSED void law_traffic(const lab *l, size_t at)
 	const json_t *weights = json_object_get(json_object_get(step, "traffic"), "weights");
 	int64_t us = wr_json_int(weights, "us", -1), eu = wr_json_int(weights, "eu", -1);
 	assert_int_equal(us + eu, 100);
-	int64_t us_gain = us - l->w->weights[0][US], eu_gain = eu - l->w->weights[0][EU];
+	int64_t us_gain = us - l->weights[US], eu_gain = eu - l->weights[EU];
 	int rank_us = law_rank(l->w->regions[US].verdict),
 	    rank_eu = law_rank(l->w->regions[EU].verdict);
 	if ((us_gain > 0 && rank_us > rank_eu) || (eu_gain > 0 && rank_eu > rank_us))

@@ -48,8 +48,9 @@ static void take_effect(lab *l, const wr_command *c)
 {
 	const json_t *step = c->undo ? json_object_get(c->step, "rollback") : c->step;
 	const json_t *weights = json_object_get(json_object_get(step, "traffic"), "weights");
-	if (weights)
-		lab_weights(l, (int)wr_json_int(weights, "us", 0), (int)wr_json_int(weights, "eu", 0));
+	if (!weights) return;
+	l->weights[US] = (int)wr_json_int(weights, "us", 0);
+	l->weights[EU] = (int)wr_json_int(weights, "eu", 0);
 }
 
 static void random_report(lab *l)
