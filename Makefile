@@ -172,7 +172,7 @@ screenshots: ## renew screenshots/ from a real run
 	@tests/tui/screenshots.sh $(BUILD)
 
 lint: ## formatting, clang-tidy, cppcheck, banned functions, layers
-	@tests/lint/lint.sh "$(CPPFLAGS_ALL)"
+	@tests/lint/lint.sh
 
 sanitize: ## the tests under ASan and UBSan, then the threaded ones under TSan
 	$(MAKE) BUILD=build-asan HARDEN= OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" all unit

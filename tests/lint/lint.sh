@@ -1,6 +1,6 @@
 #!/bin/sh
 # Everything that `make lint` checks; says all findings, then fails.
-# usage: lint.sh "CPPFLAGS"
+# usage: lint.sh
 set -u
 cd "$(dirname "$0")/../.."
 rc=0
@@ -23,16 +23,20 @@ sh tests/lint/banned.sh || rc=1
 echo "lint: layers"
 sh tests/lint/layers.sh || rc=1
 echo "lint: words of unfinished work"
-if grep -nIiE '\b(TODO|FIXME|XXX|HACK)\b' $all; then rc=1; fi
+if grep -nIE '\b(TODO|FIXME|XXX|HACK)\b' $all; then rc=1; fi
 echo "lint: cppcheck"
 # shellcheck disable=SC2086
 cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 -j 2 \
 	--suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches --suppress=unknownMacro \
 	--library=posix -Iinclude -Icore -Itui -D_GNU_SOURCE -DWR_VERSION='"0"' $(git ls-files 'core/*.c' 'tui/*.c') || rc=1
 echo "lint: clang-tidy"
-# shellcheck disable=SC2086
+flags="-std=c17 -Iinclude -Icore -Itui -D_GNU_SOURCE -DWR_VERSION=\"0\" $(pkg-config --cflags libcurl jansson libsodium yaml-0.1 libmicrohttpd ncursesw)"
+out=$(mktemp)
+# shellcheck disable=SC2016,SC2086
 printf '%s\n' $(git ls-files 'core/*.c' 'tui/*.c') |
-	xargs -P 2 -n 6 sh -c 'flags=$1; shift; clang-tidy --quiet "$@" -- -std=c17 $flags 2>/tmp/tidy.$$ || { cat /tmp/tidy.$$; rm -f /tmp/tidy.$$; exit 255; }; rm -f /tmp/tidy.$$' sh "$1" || rc=1
+	FLAGS=$flags xargs -P 2 -n 6 sh -c 'clang-tidy --quiet "$@" -- $FLAGS 2>/dev/null' sh >"$out" || rc=1
+cat "$out"
+rm -f "$out"
 echo "lint: clang builds it without a warning"
 make --no-print-directory CC=clang BUILD=build-clang CI=true all >/dev/null || rc=1
 [ $rc -eq 0 ] && echo "lint: clean"
