@@ -27,7 +27,7 @@ typedef struct wr_ledger_opts {
 typedef struct wr_ledger_opened {
 	int64_t count;       /* receipts */
 	bool torn_tail;      /* a partial last record was moved aside (and is said in a receipt) */
-	char torn_file[256]; /* where */
+	char torn_file[256]; /* where: a name in the chain's directory; "" if read-only */
 	int64_t torn_bytes;
 } wr_ledger_opened;
 
@@ -57,8 +57,10 @@ typedef struct wr_appended {
 
 /* wr_ledger_submit queues drafts (stolen references) to be written as one unit, in order, with
  * `epoch`; `done` is called once from the writer thread after the data is durable (or failed). -1
- * if the queue is full or the ledger is failed/read-only (then done is not called and the drafts
- * are released). */
+ * if the queue is full, the ledger is failed/read-only, or a draft cannot be a receipt (then done
+ * is not called and the drafts are released). At most 64 drafts; a crash may leave the first few.
+ * CONFLICT: the chain has seen a higher epoch. UNAVAILABLE: nothing of it is on the disk.
+ * UNKNOWN: it may be there after the next opening. */
 WR_CHECKED int wr_ledger_submit(wr_ledger *l, json_t **drafts, size_t count, int64_t epoch,
                                 void (*done)(void *ctx, const wr_appended *), void *ctx,
                                 wr_err *err);
@@ -71,11 +73,12 @@ typedef struct wr_head {
 	uint8_t hash[WR_HASH_LEN]; /* of the last receipt; zeros when empty */
 } wr_head;
 void wr_ledger_head(wr_ledger *l, wr_head *out); /* the durable head */
-bool wr_ledger_failed(wr_ledger *l,
-                      wr_err *why); /* it can take no more (disk full, fsync failed twice …) */
+/* wr_ledger_failed: it takes no more. WR_E_NO_SPACE ends by itself when a later submission finds
+ * space; anything else (a failed fsync, twice) lasts until a restart. */
+bool wr_ledger_failed(wr_ledger *l, wr_err *why);
 
 /* wr_ledger_read calls fn for each durable receipt from seq on, until fn returns non-zero
- * (returned). */
+ * (returned). A ledger opened read-only is as it was then. */
 WR_CHECKED int wr_ledger_read(wr_ledger *l, int64_t from_seq,
                               int (*fn)(void *ctx, const wr_receipt *r), void *ctx, wr_err *err);
 
