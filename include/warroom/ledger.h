@@ -91,8 +91,9 @@ WR_CHECKED int wr_blob_get(const char *ledger_dir, const char *hex, wr_buf *out,
 /* ---- verification (offline; a running engine's ledger too) ---- */
 #define WR_ANOMALIES(X)                                                                            \
 	X(CORRUPT, "corrupt")                                                                          \
-	X(GAP, "gap") X(ORPHAN, "orphan") X(DUPLICATE, "duplicate") X(EQUIVOCATION, "equivocation")    \
-	    X(FORK, "fork") X(TRUNCATED, "truncated") X(UNAUTHORISED, "unauthorised") X(TORN, "torn")
+	X(GAP, "gap")                                                                                  \
+	X(ORPHAN, "orphan") X(DUPLICATE, "duplicate") X(EQUIVOCATION, "equivocation") X(FORK, "fork")  \
+	    X(TRUNCATED, "truncated") X(UNAUTHORISED, "unauthorised") X(TORN, "torn")
 typedef enum wr_anomaly_kind {
 #define X(id, name) WR_AN_##id,
 	WR_ANOMALIES(X)
