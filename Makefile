@@ -94,7 +94,7 @@ $(BUILD)/unit/tui/%: $(BUILD)/tests/unit/tui/%.o $(BUILD)/libwr_tui.a $(CORE_LIB
 	@$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) $(TUI_LIBS) -lcmocka -lm
 
-# A tool of the tests: C linked with all of core. Fuzzers replay files unless clang's libFuzzer drives them.
+# Tools of the tests: C linked with all of core.
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(CORE_LIBS)
 	@mkdir -p $(@D)
 	@$(call say,LINK,$@)
@@ -103,11 +103,11 @@ $(BUILD)/tools/%: $(BUILD)/tests/%.o $(CORE_LIBS)
 	@mkdir -p $(@D)
 	@$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lm
-FUZZ_CORE = $(foreach l,$(LAYERS),$(call src,core/$(l)))
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_CORE)
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(CORE_LIBS)
 	@mkdir -p $(@D)
-	@$(call say,FUZZ,$@)
-	$(Q)clang $(CPPFLAGS_ALL) -std=c17 -O1 -g -fsanitize=fuzzer,address,undefined -o $@ $< $(FUZZ_CORE) $(PKG_LIBS) -lm -pthread
+	@$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS) -lm
+fuzzers: $(FUZZERS)
 
 $(BUILD)/warroomd: $(BUILD)/core/engine/main.o $(BUILD)/libwr_engine.a $(CORE_LIBS)
 	@$(call say,LINK,$@)
@@ -178,8 +178,10 @@ sanitize: ## the tests under ASan and UBSan, then the threaded ones under TSan
 	$(MAKE) BUILD=build-asan HARDEN= OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" all unit
 	$(MAKE) BUILD=build-tsan HARDEN= OPT="-O1 -g" SAN="-fsanitize=thread" all unit
 
-fuzz: $(FUZZERS) ## run every fuzzer for FUZZ_SECONDS (needs clang)
-	@tests/fuzz/fuzz.sh $(BUILD) $(FUZZ_SECONDS) $(FUZZERS)
+fuzz: ## run every fuzzer for FUZZ_SECONDS (needs clang)
+	@$(MAKE) --no-print-directory CC=clang BUILD=build-fuzz HARDEN= OPT="-O1 -g" \
+	    SAN="-fsanitize=fuzzer-no-link,address,undefined" fuzzers
+	@tests/fuzz/fuzz.sh build-fuzz $(FUZZ_SECONDS) $(patsubst $(BUILD)/%,build-fuzz/%,$(FUZZERS))
 
 install: all ## install below $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/warroom/themes $(DESTDIR)$(PREFIX)/share/doc/warroom \
@@ -197,4 +199,4 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z%-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-.PHONY: all unit test lab demo bench screenshots lint sanitize fuzz setup install clean help FORCE
+.PHONY: all unit test lab demo bench screenshots lint sanitize fuzz fuzzers setup install clean help FORCE
