@@ -23,8 +23,8 @@
 	X(HELD, "held")                                                                                \
 	X(ROLLING_BACK, "rolling_back")                                                                \
 	X(COMPLETED, "completed")                                                                      \
-	X(ROLLED_BACK, "rolled_back") X(ABORTED, "aborted") X(FAILED, "failed") X(EXPIRED, "expired")  \
-	    X(DENIED, "denied")
+	X(ROLLED_BACK, "rolled_back")                                                                  \
+	X(ABORTED, "aborted") X(FAILED, "failed") X(EXPIRED, "expired") X(DENIED, "denied")
 typedef enum wr_op_state {
 #define X(id, name) WR_OP_##id,
 	WR_OP_STATES(X)

@@ -42,8 +42,8 @@
 #define WR_BLOB_MAX           (8u << 20)  /* plans and evidence */
 
 #define WR_API_BODY_MAX        (64u << 10) /* an approval is under 4 KiB */
-#define WR_API_CONNECTIONS_MAX 1500 /* 1,000 idle clients must not shut anyone out */
-#define WR_API_IDLE_S 30
+#define WR_API_CONNECTIONS_MAX 1500        /* 1,000 idle clients must not shut anyone out */
+#define WR_API_IDLE_S          30
 
 #define WR_SSHSIG_MAX     (16u << 10) /* armoured SSHSIG; ed25519 and sk are under 1 KiB */
 #define WR_SIGNERS_MAX    (256u << 10)
