@@ -2,6 +2,7 @@
 #include "sim/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -79,13 +80,23 @@ static int write_ports(const wr_simd *d, const char *path, wr_err *err)
 	return rc == 0 ? 0 : wr_err_wrap(err, "--ports-file");
 }
 
-static void say_ready(const wr_simd *d)
+/* hold_standard_fds: with a closed standard output, the first socket would become it. */
+static void hold_standard_fds(void)
+{
+	int fd;
+	do fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO) close(fd);
+}
+
+static int say_ready(const wr_simd *d, wr_err *err)
 {
 	printf("ready control=%d", wr_simd_port(d, -1));
 	for (int i = 0; i < wr_simd_regions(d); i++)
 		printf(" %s=%d", wr_simd_region(d, i), wr_simd_port(d, i));
 	putchar('\n');
-	fflush(stdout);
+	if (fflush(stdout) == 0) return 0;
+	return wr_fail(err, WR_E_IO, "cannot print the ports: %s", strerror(errno));
 }
 
 /* connections_allowed raises the limit of open files for as many connections as we take, or takes
@@ -124,10 +135,8 @@ static int serve(wr_simd *d, const wr_sim_options *o, wr_err *err)
 			               strerror(errno));
 	}
 	int rc = o->ports_file != NULL ? write_ports(d, o->ports_file, err) : 0;
-	if (rc == 0) {
-		say_ready(d);
-		wr_simd_run(d, parent_fd);
-	}
+	if (rc == 0) rc = say_ready(d, err);
+	if (rc == 0) wr_simd_run(d, parent_fd);
 	if (parent_fd >= 0) close(parent_fd);
 	return rc;
 }
@@ -137,6 +146,7 @@ int wr_sim_main(int argc, char **argv)
 	wr_sim_options o;
 	wr_err err = {0};
 	static wr_sim_scenario sc; /* large, and the program has one */
+	hold_standard_fds();
 	if (wr_sim_options_parse(argc, argv, &o, &err) != 0) return complain(&err);
 	if (o.help) {
 		wr_sim_usage(stdout);

@@ -11,17 +11,6 @@
 #include "sim/jw.h"
 #include "sim/state.h"
 
-const char *wr_sim_op_name(wr_sim_op op)
-{
-	static const char *const names[] = {
-#define X(id, name) [WR_SIM_OP_##id] = name,
-	    WR_SIM_OPS(X)
-#undef X
-	};
-	WR_ASSERT(op < WR_SIM_OP_COUNT);
-	return names[op];
-}
-
 /* ---- answers ---- */
 static void finish(wr_sim_answer *out, int status, wr_buf *b)
 {
@@ -87,6 +76,21 @@ static void do_drain(wr_sim *s, const wr_sim_command *c, wr_sim_answer *out)
 	begin_ok(s, c, &w, &b);
 	wr_jw_bool(&w, "draining", drain);
 	wr_jw_int(&w, "drained_in_ms", left > 0 ? left : 0);
+	wr_jw_end(&w);
+	finish(out, 200, &b);
+}
+
+/* What is buffered already stays so until there is a primary, also when buffering ends. */
+static void do_buffer(wr_sim *s, const wr_sim_command *c, wr_sim_answer *out)
+{
+	wr_sim_region *r = &s->regions[c->region];
+	r->buffering = c->op == WR_SIM_OP_BUFFER;
+	wr_buf b;
+	wr_jw w;
+	begin_ok(s, c, &w, &b);
+	wr_jw_bool(&w, "buffering", r->buffering);
+	wr_jw_int(&w, "buffered", r->buffered);
+	wr_jw_int(&w, "buffer_limit", WR_SIM_BUFFER_MAX);
 	wr_jw_end(&w);
 	finish(out, 200, &b);
 }
@@ -322,6 +326,7 @@ static void execute(wr_sim *s, const wr_sim_command *c, wr_sim_answer *out)
 	                                            wr_sim_answer *) = {
 	    [WR_SIM_OP_FREEZE] = do_freeze,   [WR_SIM_OP_UNFREEZE] = do_freeze,
 	    [WR_SIM_OP_DRAIN] = do_drain,     [WR_SIM_OP_UNDRAIN] = do_drain,
+	    [WR_SIM_OP_BUFFER] = do_buffer,   [WR_SIM_OP_UNBUFFER] = do_buffer,
 	    [WR_SIM_OP_PROMOTE] = do_promote, [WR_SIM_OP_DEMOTE] = do_demote,
 	    [WR_SIM_OP_RESYNC] = do_resync,   [WR_SIM_OP_SCALE] = do_scale,
 	    [WR_SIM_OP_VERIFY] = do_verify,   [WR_SIM_OP_TRAFFIC] = do_traffic,

@@ -14,6 +14,7 @@
 #define BROWNOUT_US     40000 /* for each percent */
 #define SMOOTH_TICKS    20
 #define OK_SMOOTH_TICKS 50
+#define BUFFER_PER_TICK 50 /* buffered writes that are made good in a tick */
 
 const int64_t wr_sim_bucket_us[WR_SIM_BUCKETS] = {5000,    10000,   25000,    50000,
                                                   100000,  250000,  500000,   1000000,
@@ -166,6 +167,15 @@ static int code_of(int reason)
 	}
 }
 
+/* hold_back puts writes that found no primary into the buffer; returns how many fitted. */
+static int64_t hold_back(wr_sim_region *r, int64_t writes)
+{
+	int64_t room = r->buffering ? WR_SIM_BUFFER_MAX - r->buffered : 0;
+	int64_t some = writes < room ? writes : room;
+	r->buffered += some;
+	return some;
+}
+
 /* settle turns this tick's n requests into answers; returns how many went well. */
 static int64_t settle(wr_sim *s, int i, int64_t n, int64_t clients_ppm)
 {
@@ -176,6 +186,7 @@ static int64_t settle(wr_sim *s, int i, int64_t n, int64_t clients_ppm)
 	for (int k = 0; k < WR_SIM_R_COUNT; k++) {
 		int64_t bad = wr_sim_take(&r->reason_carry[k], n * ppm[k], WR_SIM_MILLION);
 		if (bad > left) bad = left;
+		if (k == WR_SIM_R_READ_ONLY) bad -= hold_back(r, bad);
 		left -= bad;
 		r->edge_errors[k] += bad;
 		if (k != WR_SIM_R_UNREACHABLE) r->codes[code_of(k)] += bad;
@@ -204,6 +215,11 @@ static void serve(wr_sim *s, int i)
 	int64_t good = settle(s, i, n, clients_ppm);
 	int64_t write_ppm = can_write(s, i) ? WR_SIM_WRITE_PPM * clients_ppm / WR_SIM_MILLION : 0;
 	r->writes_now = wr_sim_take(&r->write_carry, good * write_ppm, WR_SIM_MILLION);
+	if (can_write(s, i) && r->buffered > 0) {
+		int64_t some = r->buffered < BUFFER_PER_TICK ? r->buffered : BUFFER_PER_TICK;
+		r->buffered -= some;
+		r->writes_now += some;
+	}
 	int64_t good_mrps = good * WR_SIM_MILLION / WR_SIM_TICK_MS;
 	r->ok_mrps += (good_mrps - r->ok_mrps) / OK_SMOOTH_TICKS;
 }

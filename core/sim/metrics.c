@@ -102,6 +102,7 @@ int wr_sim_view_metrics(const wr_sim *s, const wr_sim_query *q, wr_buf *out)
 	for (int what = QUOTA_USED; what <= QUOTA_AFTER; what++) quota_family(s, q->region, what, out);
 	gauge(out, "service_replicas_ready", "Replicas that serve.", r->name, r->ready_milli / 1000);
 	gauge(out, "service_replicas_target", "Replicas wanted.", r->name, wr_sim_replicas_target(r));
+	gauge(out, "write_buffer_requests", "Writes that wait for a primary.", r->name, r->buffered);
 	gauge(out, "region_writable", "1 when this region takes writes.", r->name,
 	      wr_sim_writer(s, 0) == q->region);
 	head(out, "receipts_total", "counter", "Receipts in this region's copy of the chain.");

@@ -85,26 +85,23 @@ int64_t wr_sim_request_delay_ms(const wr_sim *s, int region);
 void wr_sim_deliver(wr_sim *s, const char *text);
 
 /* ---- commands ---- */
-#define WR_SIM_OPS(X)                                                                              \
-	X(FREEZE, "freeze")                                                                            \
-	X(UNFREEZE, "unfreeze")                                                                        \
-	X(DRAIN, "drain")                                                                              \
-	X(UNDRAIN, "undrain")                                                                          \
-	X(PROMOTE, "promote")                                                                          \
-	X(DEMOTE, "demote")                                                                            \
-	X(RESYNC, "resync")                                                                            \
-	X(SCALE, "scale")                                                                              \
-	X(VERIFY, "verify")                                                                            \
-	X(TRAFFIC, "traffic") /* from here on: the provider's, sent to the control server */           \
-	X(FENCE, "fence")                                                                              \
-	X(UNFENCE, "unfence")
 typedef enum wr_sim_op {
-#define X(id, name) WR_SIM_OP_##id,
-	WR_SIM_OPS(X)
-#undef X
-	    WR_SIM_OP_COUNT
+	WR_SIM_OP_FREEZE,
+	WR_SIM_OP_UNFREEZE,
+	WR_SIM_OP_DRAIN,
+	WR_SIM_OP_UNDRAIN,
+	WR_SIM_OP_BUFFER,
+	WR_SIM_OP_UNBUFFER,
+	WR_SIM_OP_PROMOTE,
+	WR_SIM_OP_DEMOTE,
+	WR_SIM_OP_RESYNC,
+	WR_SIM_OP_SCALE,
+	WR_SIM_OP_VERIFY,
+	WR_SIM_OP_TRAFFIC, /* from here on: the provider's, sent to the control server */
+	WR_SIM_OP_FENCE,
+	WR_SIM_OP_UNFENCE,
+	WR_SIM_OP_COUNT
 } wr_sim_op;
-const char *wr_sim_op_name(wr_sim_op op);
 
 typedef struct wr_sim_command {
 	wr_sim_op op;

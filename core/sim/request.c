@@ -51,6 +51,8 @@ static const route routes[] = {
     COMMAND("/unfreeze", WR_SIM_OP_UNFREEZE),
     COMMAND("/drain", WR_SIM_OP_DRAIN),
     COMMAND("/undrain", WR_SIM_OP_UNDRAIN),
+    COMMAND("/buffer", WR_SIM_OP_BUFFER),
+    COMMAND("/unbuffer", WR_SIM_OP_UNBUFFER),
     COMMAND("/promote", WR_SIM_OP_PROMOTE),
     COMMAND("/demote", WR_SIM_OP_DEMOTE),
     COMMAND("/resync", WR_SIM_OP_RESYNC),

@@ -21,6 +21,7 @@
 #define WR_SIM_WRITE_PPM       300000 /* of the clients' requests write */
 #define WR_SIM_WRITES_RECEIPT  6      /* of those, one in six is a governed action: a receipt */
 #define WR_SIM_P50_US          18000  /* of an idle region */
+#define WR_SIM_BUFFER_MAX      100000 /* writes that a region holds for a primary to come */
 #define WR_SIM_SLO_PPM         1000   /* errors that the objective of 99.9 percent allows */
 #define WR_SIM_LOG_TICKS       36000  /* log kept for replicas that are away: an hour */
 #define WR_SIM_RECEIPTS_KEPT   262144 /* of each copy of the chain: hours of usual load */
@@ -127,7 +128,7 @@ typedef struct wr_sim_count {
 typedef struct wr_sim_region {
 	char name[WR_NAME_MAX + 1];
 	/* what operators set */
-	bool fenced, frozen, draining;
+	bool fenced, frozen, draining, buffering;
 	int64_t fenced_ms, drain_ms;
 	int weight, target_percent;
 	int64_t ready_milli, warm_milli; /* replicas ready; how many a tick brings */
@@ -138,6 +139,7 @@ typedef struct wr_sim_region {
 	/* load */
 	int64_t client_mrps, demand_mrps, ok_mrps, util_milli, p50_us, p95_us;
 	int64_t request_carry, write_carry, reason_carry[WR_SIM_R_COUNT], shape_carry[4];
+	int64_t buffered;   /* writes that wait for a primary */
 	int64_t writes_now; /* this tick's, for the writer */
 	/* counters since the start */
 	int64_t edge_requests, edge_errors[WR_SIM_R_COUNT];

@@ -128,6 +128,10 @@ int wr_sim_view_ingress(const wr_sim *s, const wr_sim_query *q, wr_buf *out)
 	wr_jw_fixed(&w, "rps", r->demand_mrps, 3);
 	wr_jw_bool(&w, "draining", r->draining);
 	wr_jw_fixed(&w, "drained_percent", wr_sim_drained_ppm(s, r), 4);
+	wr_jw_bool(&w, "buffering", r->buffering);
+	wr_jw_int(&w, "buffered", r->buffered);
+	wr_jw_int(&w, "buffer_limit", WR_SIM_BUFFER_MAX);
+	wr_jw_fixed(&w, "buffer_percent", r->buffered * 100000 / WR_SIM_BUFFER_MAX, 3);
 	wr_jw_end(&w);
 	return 200;
 }

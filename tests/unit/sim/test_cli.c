@@ -172,6 +172,25 @@ static void mistakes_end_with_2_and_a_reason(void **state)
 	}
 }
 
+static void a_full_standard_output_is_told(void **state)
+{
+	(void)state;
+	int status;
+	fflush(NULL);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		char *argv[] = {(char[]){"warroom-sim"}, NULL};
+		int full = open("/dev/full", O_WRONLY), null = open("/dev/null", O_WRONLY);
+		dup2(full, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+		_exit(wr_sim_main(1, argv));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 2);
+}
+
 static void help_and_version_end_with_0(void **state)
 {
 	(void)state;
@@ -231,6 +250,7 @@ int main(void)
 	    cmocka_unit_test(it_says_its_ports_and_stops_on_a_signal),
 	    cmocka_unit_test(it_goes_when_its_parent_has_gone),
 	    cmocka_unit_test(mistakes_end_with_2_and_a_reason),
+	    cmocka_unit_test(a_full_standard_output_is_told),
 	    cmocka_unit_test(help_and_version_end_with_0),
 	    cmocka_unit_test(a_scenario_sets_seed_and_speed_unless_told_otherwise),
 	};

@@ -230,6 +230,42 @@ static void a_failback_loses_nothing(void **state)
 	wr_sim_free(s);
 }
 
+static void buffered_writes_survive_a_switch(void **state)
+{
+	(void)state;
+	wr_sim *s = make_sim("ggen", 8);
+	wr_sim_step(s, 10000);
+	assert_int_equal(order(s, US, "/buffer", ""), 200);
+	assert_int_equal(order(s, US, "/demote", ""), 200);
+	int64_t held = s->regions[US].chain.count;
+	assert_true(errors_during(s, 10000) < 10);
+	double waiting = number_at(s, US, "/ingress", "/buffered");
+	assert_true(waiting > 1000 && waiting < 1500);
+	assert_true(number_at(s, US, "/ingress", "/buffer_percent") > 1);
+	assert_int_equal(s->regions[US].chain.count, held);
+	assert_int_equal(order(s, EU, "/promote", ""), 200);
+	assert_true(errors_during(s, 3500) < 10);
+	wr_sim_step(s, 30000);
+	assert_true(number_at(s, US, "/ingress", "/buffered") == 0);
+	/* Every write of the 43 seconds became part of the chain, the waiting ones too. */
+	int64_t made = s->regions[EU].chain.count - held;
+	assert_in_range(made, 43 * 120 / 6 * 9 / 10, 43 * 120 / 6 * 11 / 10);
+	assert_int_equal(order(s, US, "/unbuffer", ""), 200);
+	wr_sim_free(s);
+}
+
+static void a_full_buffer_fails_what_comes_after(void **state)
+{
+	(void)state;
+	wr_sim *s = make_sim("ggen", 8);
+	order(s, US, "/buffer", "");
+	order(s, US, "/demote", "");
+	wr_sim_step(s, 1000 * 1000); /* 120 a second */
+	assert_int_equal(s->regions[US].buffered, WR_SIM_BUFFER_MAX);
+	assert_in_range(errors_during(s, 10000), 1000, 1500);
+	wr_sim_free(s);
+}
+
 static void a_demotion_without_successor_can_be_taken_back(void **state)
 {
 	(void)state;
@@ -319,6 +355,8 @@ int main(void)
 	    cmocka_unit_test(a_fence_alone_stops_writes_until_it_is_lifted),
 	    cmocka_unit_test(resync_brings_the_lag_to_nothing),
 	    cmocka_unit_test(a_failback_loses_nothing),
+	    cmocka_unit_test(buffered_writes_survive_a_switch),
+	    cmocka_unit_test(a_full_buffer_fails_what_comes_after),
 	    cmocka_unit_test(a_demotion_without_successor_can_be_taken_back),
 	    cmocka_unit_test(a_promotion_dies_with_its_region),
 	    cmocka_unit_test(with_three_regions_the_third_follows_or_diverges),
