@@ -84,6 +84,12 @@ static void open_incident(wr_decision *d, size_t region)
 	wr_emit(d, r);
 }
 
+static bool is_well(const wr_decision *d, size_t region)
+{
+	return d->s->regions[region].verdict == WR_V_HEALTHY &&
+	       d->w->regions[region].verdict == WR_V_HEALTHY;
+}
+
 /* Over when the region is well again, for as long as it takes to call one down; nothing moves; and
  * whoever is primary now is well too. */
 static bool incident_over(const wr_decision *d)
@@ -91,9 +97,9 @@ static bool incident_over(const wr_decision *d)
 	const wr_state *s = d->s;
 	int region = wr_region_index(d->cfg, s->incident_region), primary = wr_state_primary(s);
 	if (wr_state_active(s, NULL)) return false;
-	if (primary >= 0 && s->regions[primary].verdict != WR_V_HEALTHY) return false;
+	if (primary >= 0 && !is_well(d, (size_t)primary)) return false;
 	if (region < 0) return true;
-	return s->regions[region].verdict == WR_V_HEALTHY &&
+	return is_well(d, (size_t)region) &&
 	       d->now_us - s->regions[region].verdict_us >= d->cfg->sustained_ms * US_PER_MS;
 }
 
