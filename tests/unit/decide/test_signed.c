@@ -476,6 +476,31 @@ static void three_groups(void **state)
 	lab_free(&l);
 }
 
+/* Whatever got into the record: one key is one person, and a shared terminal too little. */
+static void counting_again(void **state)
+{
+	(void)state;
+	static const char *const keys[] = {"SHA256:key-of-alice", "SHA256:key-of-bob"};
+	static const char *const terminals[] = {"own_device", "shared_terminal"};
+	for (int i = 0; i < 4; i++) {
+		lab l;
+		proposed(&l);
+		l.law = NULL;
+		json_t *r = json_pack(
+		    "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "operation", "approval_recorded",
+		    "operation_id", "op-1", "plan_hash", lab_op(&l)->plan_hash, "principal", "bob", "role",
+		    "on_call", "decision", "approve", "assurance", "own_device", "observed_assurance",
+		    terminals[i / 2], "key_fingerprint", keys[i % 2], "expires", "2026-01-25T12:20:00Z");
+		lab_append(&l, r);
+		wr_quorum q;
+		wr_quorum_eval(&q, &l.cfg, lab_op(&l), l.now);
+		assert_int_equal(q.met, i == 1);
+		lab_settle(&l);
+		lab_state_is(&l, i == 1 ? WR_OP_RUNNING : WR_OP_PROPOSED);
+		lab_free(&l);
+	}
+}
+
 static void hostile_text(void **state)
 {
 	(void)state;
@@ -511,6 +536,7 @@ int main(void)
 	    cmocka_unit_test(void_for_another_plan),
 	    cmocka_unit_test(policies),
 	    cmocka_unit_test(three_groups),
+	    cmocka_unit_test(counting_again),
 	    cmocka_unit_test(hostile_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -351,6 +351,39 @@ static void opaque_waits_for_two(void **state)
 	lab_free(&l);
 }
 
+/* What somebody said before the operation was resumed does not count after it. */
+static void rulings_do_not_keep(void **state)
+{
+	(void)state;
+	lab l;
+	at_promote_in_doubt(&l);
+	assert_true(lab_says(&l, "alice", "rule:promote-postgres:done"));
+	assert_true(lab_says(&l, "carol", "resume"));
+	lab_held_for(&l, "HOLD-UNCERTAIN");
+	assert_true(lab_says(&l, "bob", "rule:promote-postgres:done"));
+	lab_held_for(&l, "HOLD-UNCERTAIN");
+	assert_int_equal(lab_number(&l, "step_ruled"), 0);
+	assert_true(lab_says(&l, "alice", "rule:promote-postgres:done"));
+	lab_state_is(&l, WR_OP_RUNNING);
+	lab_free(&l);
+}
+
+/* It may have been done, and taking it back twice is harmless: it is taken back. */
+static void idempotent_doubt_is_taken_back(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_finish(&l, WR_OUT_UNKNOWN);
+	assert_true(lab_says(&l, "alice", "abort"));
+	lab_state_is(&l, WR_OP_ROLLING_BACK);
+	assert_string_equal(l.jobs[0].idempotency_key, "op-1/freeze/undo");
+	lab_finish(&l, WR_OUT_DONE);
+	lab_state_is(&l, WR_OP_ROLLED_BACK);
+	lab_free(&l);
+}
+
 static void ruling_by_one_key(void **state)
 {
 	(void)state;
@@ -890,6 +923,8 @@ int main(void)
 	    cmocka_unit_test(probe_cannot_tell),
 	    cmocka_unit_test(probe_never_answers),
 	    cmocka_unit_test(opaque_waits_for_two),
+	    cmocka_unit_test(rulings_do_not_keep),
+	    cmocka_unit_test(idempotent_doubt_is_taken_back),
 	    cmocka_unit_test(ruling_by_one_key),
 	    cmocka_unit_test(ruling_skip_and_nonsense),
 	    cmocka_unit_test(abort_in_doubt),
