@@ -476,6 +476,25 @@ static void three_groups(void **state)
 	lab_free(&l);
 }
 
+static void a_deny_voids_all(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	wr_quorum q;
+	wr_op op = *lab_op(&l);
+	wr_quorum_eval(&q, &l.cfg, &op, l.now);
+	assert_true(q.met);
+	op.approvals[op.approval_count] = op.approvals[0];
+	snprintf(op.approvals[op.approval_count].decision, 96, "deny");
+	snprintf(op.approvals[op.approval_count++].principal, 64, "dave");
+	wr_quorum_eval(&q, &l.cfg, &op, l.now);
+	assert_false(q.met);
+	assert_string_equal(q.missing, "dave denied it");
+	lab_free(&l);
+}
+
 /* Whatever got into the record: one key is one person, and a shared terminal too little. */
 static void counting_again(void **state)
 {
@@ -536,6 +555,7 @@ int main(void)
 	    cmocka_unit_test(void_for_another_plan),
 	    cmocka_unit_test(policies),
 	    cmocka_unit_test(three_groups),
+	    cmocka_unit_test(a_deny_voids_all),
 	    cmocka_unit_test(counting_again),
 	    cmocka_unit_test(hostile_text),
 	};

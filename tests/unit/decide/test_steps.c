@@ -192,6 +192,27 @@ static void never_back_to_the_worse_side(void **state)
 	lab_free(&l);
 }
 
+/* The shift may have happened, and nobody has looked since: what is undone would be a guess. */
+static void never_back_on_a_guess(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, SHIFT10);
+	l.weights[US] = 90, l.weights[EU] = 10; /* it did happen; the observer has not seen it */
+	assert_true(lab_says(&l, "alice", "abort"));
+	lab_finish(&l, WR_OUT_UNKNOWN);
+	lab_held_for(&l, "HOLD-TRAFFIC");
+	l.now += S(1);
+	lab_weights(&l, 100, 0); /* seen: nothing was moved, so nothing moves back */
+	l.weights[US] = 100, l.weights[EU] = 0;
+	assert_true(lab_says(&l, "alice", "resume"));
+	lab_state_is(&l, WR_OP_ROLLING_BACK);
+	assert_string_equal(l.jobs[0].idempotency_key, "op-1/shift-10/undo");
+	lab_free(&l);
+}
+
 static void back_to_the_better_side(void **state)
 {
 	(void)state;
@@ -916,6 +937,7 @@ int main(void)
 	    cmocka_unit_test(abort_goes_back),
 	    cmocka_unit_test(abort_ends_a_wait),
 	    cmocka_unit_test(never_back_to_the_worse_side),
+	    cmocka_unit_test(never_back_on_a_guess),
 	    cmocka_unit_test(back_to_the_better_side),
 	    cmocka_unit_test(idempotent_doubt_goes_again),
 	    cmocka_unit_test(probe_says_done),
