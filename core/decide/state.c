@@ -80,8 +80,7 @@ op_slot *wr_slot_add(wr_state *s, const char *id)
 		size_t victim = 0;
 		while (victim + 1 < s->op_count && !wr_op_final(s->ops[victim]->op.state)) victim++;
 		slot_free(s->ops[victim]);
-		memmove(&s->ops[victim], &s->ops[victim + 1],
-		        (s->op_count - victim - 1) * sizeof s->ops[0]);
+		for (size_t i = victim; i + 1 < s->op_count; i++) s->ops[i] = s->ops[i + 1];
 		s->op_count--;
 	}
 	/* Large, and mostly never touched: calloc gives untouched pages for nothing. */

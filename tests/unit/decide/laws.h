@@ -204,4 +204,51 @@ static UNUSED void lab_lawful(lab *l)
 	l->command_law = laws_command;
 }
 
+/* ---- what several tests begin with ---- */
+
+static UNUSED unsigned cancels;
+
+static UNUSED void count_cancels(lab *l, const wr_command *c)
+{
+	cancels += c->kind == WR_CMD_CANCEL;
+	laws_command(l, c);
+}
+
+static UNUSED const wr_op_step *step(lab *l, size_t i)
+{
+	return &lab_op(l)->steps[i];
+}
+
+static UNUSED bool both_say(lab *l, const char *what)
+{
+	return lab_says(l, "alice", what) && lab_says(l, "bob", what);
+}
+
+static UNUSED void at_fence_in_doubt(lab *l)
+{
+	lab_lawful(l);
+	lab_failover(l);
+	lab_run(l, FENCE);
+	lab_finish(l, WR_OUT_UNKNOWN);
+	assert_int_equal(step(l, FENCE)->state, WR_SS_UNCERTAIN);
+	assert_int_equal(l->job_count, 1);
+	assert_int_equal(l->jobs[0].kind, WR_CMD_PROBE);
+	assert_int_equal(lab_number(l, "step_probing"), 1);
+	lab_sleep(l, S(1));
+	assert_int_equal(l->job_count, 1); /* once */
+}
+
+static UNUSED void at_promote_in_doubt(lab *l)
+{
+	lab_lawful(l);
+	lab_failover(l);
+	lab_run(l, PROMOTE);
+	lab_finish(l, WR_OUT_UNKNOWN);
+	lab_held_for(l, "HOLD-UNCERTAIN");
+	assert_int_equal(l->job_count, 0);
+	lab_sleep(l, MIN(1)); /* an opaque step never goes again by itself */
+	assert_int_equal(l->job_count, 0);
+	lab_held_for(l, "HOLD-UNCERTAIN");
+}
+
 #endif

@@ -1,6 +1,8 @@
 /* test_fold.c: the fold of receipts that nobody would have written: counted, never fatal. */
 #include "lab.h"
 
+static void put(lab *l, const char *format, ...) WR_PRINTF(2, 3);
+
 static void put(lab *l, const char *format, ...)
 {
 	char text[2048];

@@ -1,23 +1,5 @@
-/* test_steps.c: one step at a time: retries, doubt, rulings, holds, the way back. */
+/* test_steps.c: one step at a time: retries, doubt, rulings, holds, what is checked before each. */
 #include "laws.h"
-
-static unsigned cancels;
-
-static void count_cancels(lab *l, const wr_command *c)
-{
-	cancels += c->kind == WR_CMD_CANCEL;
-	laws_command(l, c);
-}
-
-static const wr_op_step *step(lab *l, size_t i)
-{
-	return &lab_op(l)->steps[i];
-}
-
-static bool both_say(lab *l, const char *what)
-{
-	return lab_says(l, "alice", what) && lab_says(l, "bob", what);
-}
 
 static void retries_with_backoff(void **state)
 {
@@ -72,33 +54,6 @@ static void backoff_grows_to_its_bound(void **state)
 	lab_free(&l);
 }
 
-static void failure_goes_back_in_reverse(void **state)
-{
-	(void)state;
-	lab l;
-	lab_lawful(&l);
-	lab_failover(&l);
-	lab_run(&l, PROMOTE);
-	lab_finish(&l, WR_OUT_FAILED);
-	lab_sleep(&l, S(2));
-	lab_finish(&l, WR_OUT_FAILED);
-	lab_state_is(&l, WR_OP_ROLLING_BACK);
-	/* A failed promote did nothing; the fence and the freeze are taken back, newest first. */
-	assert_string_equal(l.jobs[0].idempotency_key, "op-1/fence/undo");
-	assert_true(l.jobs[0].undo);
-	assert_int_equal(l.jobs[0].attempt, 1);
-	lab_finish(&l, WR_OUT_DONE);
-	assert_string_equal(l.jobs[0].idempotency_key, "op-1/freeze/undo");
-	lab_finish(&l, WR_OUT_DONE);
-	lab_state_is(&l, WR_OP_ROLLED_BACK);
-	assert_int_equal(step(&l, FENCE)->state, WR_SS_UNDONE);
-	assert_int_equal(step(&l, PROMOTE)->state, WR_SS_FAILED);
-	assert_int_equal(wr_state_primary(l.s), US);
-	assert_false(wr_json_bool(lab_last(&l, "operation_rolled_back"), "rto_met", true) &&
-	             !wr_json_int(lab_last(&l, "operation_rolled_back"), "rto_ms", 0));
-	lab_free(&l);
-}
-
 static void optional_steps_are_skipped(void **state)
 {
 	(void)state;
@@ -112,135 +67,6 @@ static void optional_steps_are_skipped(void **state)
 	lab_state_is(&l, WR_OP_COMPLETED);
 	assert_int_equal(step(&l, TELL)->state, WR_SS_SKIPPED);
 	assert_string_equal(lab_str(lab_last(&l, "notification_sent"), "outcome"), "failed");
-	lab_free(&l);
-}
-
-static void abort_with_nothing_done(void **state)
-{
-	(void)state;
-	lab l;
-	lab_lawful(&l);
-	lab_failover(&l);
-	assert_true(lab_says(&l, "dave", "abort")); /* any operator */
-	lab_state_is(&l, WR_OP_RUNNING);            /* what acts is let finish */
-	assert_false(lab_says(&l, "bob", "abort"));
-	lab_is_refused(&l, "A-TWICE");
-	lab_finish(&l, WR_OUT_FAILED);
-	lab_state_is(&l, WR_OP_ABORTED);
-	assert_int_equal(l.job_count, 0);
-	lab_free(&l);
-}
-
-static void abort_goes_back(void **state)
-{
-	(void)state;
-	lab l;
-	lab_lawful(&l);
-	lab_failover(&l);
-	assert_true(lab_says(&l, "alice", "abort"));
-	lab_finish(&l, WR_OUT_DONE);
-	lab_state_is(&l, WR_OP_ROLLING_BACK);
-	assert_false(lab_says(&l, "alice", "abort"));
-	lab_is_refused(&l, "A-STATE");
-	assert_false(lab_says(&l, "carol", "approve"));
-	lab_is_refused(&l, "A-STATE");
-	lab_finish(&l, WR_OUT_DONE);
-	lab_state_is(&l, WR_OP_ROLLED_BACK);
-	lab_free(&l);
-}
-
-static void abort_ends_a_wait(void **state)
-{
-	(void)state;
-	lab l;
-	lab_lawful(&l);
-	cancels = 0;
-	l.command_law = count_cancels;
-	l.fo[FREEZE].action = lab_wait(&l);
-	l.fo[FREEZE].has_rollback = false;
-	lab_failover(&l);
-	assert_true(lab_says(&l, "alice", "abort"));
-	assert_int_equal(cancels, 1);
-	lab_finish(&l, WR_OUT_UNKNOWN); /* a cancelled wait has changed nothing: no doubt about it */
-	assert_int_equal(lab_number(&l, "step_uncertain"), 0);
-	lab_state_is(&l, WR_OP_ABORTED);
-	lab_free(&l);
-}
-
-/* Undo of the shift would send traffic to a region that is down: never by itself. */
-static void never_back_to_the_worse_side(void **state)
-{
-	(void)state;
-	lab l;
-	lab_lawful(&l);
-	lab_failover(&l);
-	lab_run(&l, SOAK);
-	lab_weights(&l, 90, 10);
-	assert_true(lab_says(&l, "alice", "abort"));
-	lab_held_for(&l, "HOLD-TRAFFIC");
-	assert_int_equal(lab_op(&l)->held_from, WR_OP_ROLLING_BACK);
-	assert_int_equal(wr_op_current(lab_op(&l)), SHIFT10);
-	assert_true(lab_says(&l, "alice", "resume")); /* asks again, and is held again */
-	lab_held_for(&l, "HOLD-TRAFFIC");
-	assert_false(lab_says(&l, "alice", "abort"));
-	lab_is_refused(&l, "A-STATE");
-	assert_true(both_say(&l, "rule:shift-10:skip"));
-	lab_state_is(&l, WR_OP_ROLLING_BACK);
-	while (lab_op(&l)->state == WR_OP_ROLLING_BACK) lab_finish(&l, WR_OUT_DONE);
-	lab_state_is(&l, WR_OP_FAILED);
-	assert_non_null(strstr(lab_op(&l)->final_reason, "shift-10"));
-	lab_free(&l);
-}
-
-/* The shift may have happened, and nobody has looked since: what is undone would be a guess. */
-static void never_back_on_a_guess(void **state)
-{
-	(void)state;
-	lab l;
-	lab_lawful(&l);
-	lab_failover(&l);
-	lab_run(&l, SHIFT10);
-	l.weights[US] = 90, l.weights[EU] = 10; /* it did happen; the observer has not seen it */
-	assert_true(lab_says(&l, "alice", "abort"));
-	lab_finish(&l, WR_OUT_UNKNOWN);
-	lab_held_for(&l, "HOLD-TRAFFIC");
-	l.now += S(1);
-	lab_weights(&l, 100, 0); /* seen: nothing was moved, so nothing moves back */
-	l.weights[US] = 100, l.weights[EU] = 0;
-	assert_true(lab_says(&l, "alice", "resume"));
-	lab_state_is(&l, WR_OP_ROLLING_BACK);
-	assert_string_equal(l.jobs[0].idempotency_key, "op-1/shift-10/undo");
-	lab_free(&l);
-}
-
-static void back_to_the_better_side(void **state)
-{
-	(void)state;
-	lab l;
-	lab_lawful(&l);
-	lab_failover(&l);
-	lab_run(&l, SOAK);
-	lab_weights(&l, 90, 10);
-	lab_verdict(&l, US, WR_V_HEALTHY);
-	l.w->signals[EU_MESH].breached = true;
-	l.w->signals[EU_MESH].status = WR_BREACHED;
-	lab_verdict(&l, EU, WR_V_DEGRADED);
-	lab_settle(&l); /* the soak fails at once, and its failure rolls back after its one retry */
-	assert_int_equal(step(&l, SOAK)->state, WR_SS_FAILED);
-	lab_sleep(&l, S(2));
-	assert_int_equal(step(&l, SOAK)->attempts, 2);
-	lab_state_is(&l, WR_OP_ROLLING_BACK);
-	assert_string_equal(l.jobs[0].idempotency_key, "op-1/shift-10/undo");
-	const json_t *back = json_object_get(l.jobs[0].step, "rollback");
-	assert_true(wr_json_bool(back, "observed", false));
-	const json_t *weights = json_object_get(json_object_get(back, "traffic"), "weights");
-	assert_int_equal(wr_json_int(weights, "us", -1), 100);
-	assert_int_equal(wr_json_int(weights, "eu", -1), 0);
-	lab_finish(&l, WR_OUT_DONE);
-	lab_weights(&l, 100, 0);
-	while (lab_op(&l)->state == WR_OP_ROLLING_BACK) lab_finish(&l, WR_OUT_DONE);
-	lab_state_is(&l, WR_OP_ROLLED_BACK);
-	assert_non_null(strstr(lab_op(&l)->final_reason, "scale")); /* had no way back, and is said */
 	lab_free(&l);
 }
 
@@ -260,20 +86,6 @@ static void idempotent_doubt_goes_again(void **state)
 	lab_sleep(&l, S(5));
 	lab_held_for(&l, "HOLD-UNCERTAIN");
 	lab_free(&l);
-}
-
-static void at_fence_in_doubt(lab *l)
-{
-	lab_lawful(l);
-	lab_failover(l);
-	lab_run(l, FENCE);
-	lab_finish(l, WR_OUT_UNKNOWN);
-	assert_int_equal(step(l, FENCE)->state, WR_SS_UNCERTAIN);
-	assert_int_equal(l->job_count, 1);
-	assert_int_equal(l->jobs[0].kind, WR_CMD_PROBE);
-	assert_int_equal(lab_number(l, "step_probing"), 1);
-	lab_sleep(l, S(1));
-	assert_int_equal(l->job_count, 1); /* once */
 }
 
 static void probe_says_done(void **state)
@@ -332,19 +144,6 @@ static void probe_never_answers(void **state)
 	lab_free(&l);
 }
 
-static void at_promote_in_doubt(lab *l)
-{
-	lab_lawful(l);
-	lab_failover(l);
-	lab_run(l, PROMOTE);
-	lab_finish(l, WR_OUT_UNKNOWN);
-	lab_held_for(l, "HOLD-UNCERTAIN");
-	assert_int_equal(l->job_count, 0);
-	lab_sleep(l, MIN(1)); /* an opaque step never goes again by itself */
-	assert_int_equal(l->job_count, 0);
-	lab_held_for(l, "HOLD-UNCERTAIN");
-}
-
 static void opaque_waits_for_two(void **state)
 {
 	(void)state;
@@ -386,22 +185,6 @@ static void rulings_do_not_keep(void **state)
 	assert_int_equal(lab_number(&l, "step_ruled"), 0);
 	assert_true(lab_says(&l, "alice", "rule:promote-postgres:done"));
 	lab_state_is(&l, WR_OP_RUNNING);
-	lab_free(&l);
-}
-
-/* It may have been done, and taking it back twice is harmless: it is taken back. */
-static void idempotent_doubt_is_taken_back(void **state)
-{
-	(void)state;
-	lab l;
-	lab_lawful(&l);
-	lab_failover(&l);
-	lab_finish(&l, WR_OUT_UNKNOWN);
-	assert_true(lab_says(&l, "alice", "abort"));
-	lab_state_is(&l, WR_OP_ROLLING_BACK);
-	assert_string_equal(l.jobs[0].idempotency_key, "op-1/freeze/undo");
-	lab_finish(&l, WR_OUT_DONE);
-	lab_state_is(&l, WR_OP_ROLLED_BACK);
 	lab_free(&l);
 }
 
@@ -459,115 +242,6 @@ static void ruling_skip_and_nonsense(void **state)
 	lab_state_is(&l, WR_OP_COMPLETED);
 	assert_int_equal(step(&l, PROMOTE)->state, WR_SS_SKIPPED);
 	assert_null(lab_last(&l, "postgres_failover_executed")); /* it was not promoted by us */
-	lab_free(&l);
-}
-
-static void abort_in_doubt(void **state)
-{
-	(void)state;
-	lab l;
-	at_promote_in_doubt(&l);
-	assert_true(lab_says(&l, "alice", "abort"));
-	lab_state_is(&l, WR_OP_HELD); /* what was done must be known before going back */
-	assert_false(lab_says(&l, "alice", "resume"));
-	lab_is_refused(&l, "A-STATE");
-	assert_true(both_say(&l, "rule:promote-postgres:done"));
-	lab_state_is(&l, WR_OP_ROLLING_BACK);
-	assert_string_equal(l.jobs[0].idempotency_key, "op-1/promote-postgres/undo");
-	lab_finish(&l, WR_OUT_UNKNOWN); /* now the way back is in doubt */
-	lab_held_for(&l, "HOLD-UNCERTAIN");
-	assert_true(both_say(&l, "rule:promote-postgres:done")); /* the undo was done */
-	assert_int_equal(step(&l, PROMOTE)->state, WR_SS_UNDONE);
-	lab_state_is(&l, WR_OP_ROLLING_BACK);
-	while (lab_op(&l)->state == WR_OP_ROLLING_BACK) lab_finish(&l, WR_OUT_DONE);
-	lab_state_is(&l, WR_OP_ROLLED_BACK);
-	lab_free(&l);
-}
-
-static void abort_probes_first(void **state)
-{
-	(void)state;
-	for (int answer = WR_OUT_DONE; answer <= WR_OUT_UNKNOWN; answer++) {
-		lab l;
-		at_fence_in_doubt(&l);
-		assert_true(lab_says(&l, "alice", "abort"));
-		lab_state_is(&l, WR_OP_RUNNING);
-		lab_finish(&l, (wr_outcome)answer);
-		if (answer == WR_OUT_UNKNOWN) {
-			lab_held_for(&l, "HOLD-UNCERTAIN");
-			assert_true(both_say(&l, "rule:fence:not_done"));
-		}
-		lab_state_is(&l, WR_OP_ROLLING_BACK);
-		assert_string_equal(l.jobs[0].idempotency_key,
-		                    answer == WR_OUT_DONE ? "op-1/fence/undo" : "op-1/freeze/undo");
-		lab_free(&l);
-	}
-}
-
-/* Held by a person, then aborted while a step is in doubt: it says what it waits for. */
-static void abort_asks_when_held(void **state)
-{
-	(void)state;
-	lab l;
-	lab_lawful(&l);
-	lab_failover(&l);
-	lab_run(&l, PROMOTE);
-	assert_true(lab_says(&l, "bob", "hold"));
-	lab_held_for(&l, "HOLD-OPERATOR");
-	lab_finish(&l, WR_OUT_UNKNOWN);
-	lab_held_for(&l, "HOLD-OPERATOR");
-	assert_true(lab_says(&l, "bob", "abort"));
-	lab_held_for(&l, "HOLD-UNCERTAIN");
-	assert_true(both_say(&l, "rule:promote-postgres:not_done"));
-	lab_state_is(&l, WR_OP_ROLLING_BACK);
-	lab_free(&l);
-}
-
-static void undo_probes_the_effect(void **state)
-{
-	(void)state;
-	lab l;
-	lab_lawful(&l);
-	lab_failover(&l);
-	lab_run(&l, PROMOTE);
-	assert_true(lab_says(&l, "alice", "abort"));
-	lab_finish(&l, WR_OUT_FAILED);
-	assert_string_equal(l.jobs[0].idempotency_key, "op-1/fence/undo");
-	lab_finish(&l, WR_OUT_UNKNOWN);
-	assert_int_equal(l.jobs[0].kind, WR_CMD_PROBE);
-	lab_finish(&l, WR_OUT_DONE); /* still fenced: the undo has not happened */
-	assert_int_equal(step(&l, FENCE)->state, WR_SS_UNDO_FAILED);
-	lab_sleep(&l, S(3));
-	lab_finish(&l, WR_OUT_UNKNOWN);
-	lab_finish(&l, WR_OUT_FAILED); /* fenced no more */
-	assert_int_equal(step(&l, FENCE)->state, WR_SS_UNDONE);
-	assert_string_equal(l.jobs[0].idempotency_key, "op-1/freeze/undo");
-	lab_free(&l);
-}
-
-static void undo_that_fails(void **state)
-{
-	(void)state;
-	lab l;
-	lab_lawful(&l);
-	lab_failover(&l);
-	lab_run(&l, FENCE);
-	assert_true(lab_says(&l, "alice", "abort"));
-	lab_finish(&l, WR_OUT_DONE);
-	lab_finish(&l, WR_OUT_FAILED);
-	lab_sleep(&l, S(2));
-	lab_finish(&l, WR_OUT_FAILED);
-	lab_held_for(&l, "HOLD-UNDO");
-	assert_true(lab_says(&l, "bob", "resume"));
-	assert_int_equal(l.jobs[0].attempt, 3);
-	lab_finish(&l, WR_OUT_FAILED);
-	lab_sleep(&l, S(2));
-	lab_finish(&l, WR_OUT_FAILED);
-	lab_held_for(&l, "HOLD-UNDO");
-	assert_true(both_say(&l, "rule:fence:skip"));
-	lab_finish(&l, WR_OUT_DONE);
-	lab_state_is(&l, WR_OP_FAILED);
-	assert_non_null(strstr(lab_op(&l)->final_reason, "fence"));
 	lab_free(&l);
 }
 
@@ -638,24 +312,6 @@ static void renewal_keeps_it_running(void **state)
 	lab_sleep(&l, MIN(10));
 	lab_run(&l, FENCE);
 	lab_state_is(&l, WR_OP_RUNNING);
-	lab_free(&l);
-}
-
-static void drift_holds(void **state)
-{
-	(void)state;
-	lab l;
-	lab_lawful(&l);
-	lab_failover(&l);
-	l.drift = "0000000000000000000000000000000000000000000000000000000000000000";
-	lab_finish(&l, WR_OUT_DONE);
-	lab_held_for(&l, "HOLD-DRIFT");
-	assert_false(lab_says(&l, "carol", "approve"));
-	lab_is_refused(&l, "A-DRIFT");
-	assert_true(lab_says(&l, "bob", "abort")); /* going back was approved, as it was */
-	lab_state_is(&l, WR_OP_ROLLING_BACK);
-	lab_finish(&l, WR_OUT_DONE);
-	lab_state_is(&l, WR_OP_ROLLED_BACK);
 	lab_free(&l);
 }
 
@@ -931,14 +587,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(retries_with_backoff),
 	    cmocka_unit_test(backoff_grows_to_its_bound),
-	    cmocka_unit_test(failure_goes_back_in_reverse),
 	    cmocka_unit_test(optional_steps_are_skipped),
-	    cmocka_unit_test(abort_with_nothing_done),
-	    cmocka_unit_test(abort_goes_back),
-	    cmocka_unit_test(abort_ends_a_wait),
-	    cmocka_unit_test(never_back_to_the_worse_side),
-	    cmocka_unit_test(never_back_on_a_guess),
-	    cmocka_unit_test(back_to_the_better_side),
 	    cmocka_unit_test(idempotent_doubt_goes_again),
 	    cmocka_unit_test(probe_says_done),
 	    cmocka_unit_test(probe_says_not_done),
@@ -946,19 +595,12 @@ int main(void)
 	    cmocka_unit_test(probe_never_answers),
 	    cmocka_unit_test(opaque_waits_for_two),
 	    cmocka_unit_test(rulings_do_not_keep),
-	    cmocka_unit_test(idempotent_doubt_is_taken_back),
 	    cmocka_unit_test(ruling_by_one_key),
 	    cmocka_unit_test(ruling_skip_and_nonsense),
-	    cmocka_unit_test(abort_in_doubt),
-	    cmocka_unit_test(abort_probes_first),
-	    cmocka_unit_test(abort_asks_when_held),
-	    cmocka_unit_test(undo_probes_the_effect),
-	    cmocka_unit_test(undo_that_fails),
 	    cmocka_unit_test(hold_lets_the_step_finish),
 	    cmocka_unit_test(approvals_run_out),
 	    cmocka_unit_test(approvals_outlive_the_intent),
 	    cmocka_unit_test(renewal_keeps_it_running),
-	    cmocka_unit_test(drift_holds),
 	    cmocka_unit_test(guards_keep_running),
 	    cmocka_unit_test(promote_needs_its_fence),
 	    cmocka_unit_test(traffic_to_the_unknown),
