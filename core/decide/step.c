@@ -249,6 +249,21 @@ static void settle_soak(wr_decision *d, const wr_op *op, size_t index, const ste
 	}
 }
 
+static void settle_manual(wr_decision *d, const wr_op *op, size_t index)
+{
+	wr_step_report rep = {.exit_code = -1};
+	int64_t newest = -1;
+	for (size_t i = 0; i < op->approval_count; i++) {
+		const wr_approval *a = &op->approvals[i];
+		if (strncmp(a->decision, "tick:", 5) != 0 || a->seq < newest ||
+		    strcmp(a->decision + 5, wr_op_step_name(op, index)) != 0)
+			continue;
+		newest = a->seq;
+		wr_put(rep.output, sizeof rep.output, "ticked off by %s", a->principal);
+	}
+	wr_emit_result(d, op, index, "done", &rep, "");
+}
+
 void wr_step_settle(wr_decision *d, const wr_op *op, size_t index)
 {
 	const wr_op_step *st = &op->steps[index];
@@ -257,7 +272,7 @@ void wr_step_settle(wr_decision *d, const wr_op *op, size_t index)
 	if (v.kind == WR_STEP_SOAK) {
 		settle_soak(d, op, index, &v);
 	} else if (v.kind == WR_STEP_MANUAL) {
-		if (st->ticked) wr_emit_result(d, op, index, "done", NULL, "");
+		if (st->ticked) settle_manual(d, op, index);
 	} else if (d->now_us >= st->intent_us + wr_step_patience_us(&v)) {
 		command(d, WR_CMD_CANCEL, op, index, st->attempts, st->undo);
 		wr_emit_uncertain(d, op, index, "no report came back, long after its timeout");

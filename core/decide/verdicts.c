@@ -196,6 +196,17 @@ static void note_guards(wr_decision *d, wr_runbook_kind kind, size_t from, size_
 	wr_emit(d, r);
 }
 
+/* Does anything serve this action? The main group's tables are kept even so: they say what to add.
+ */
+static bool planned(const wr_decision *d, wr_runbook_kind kind, const char *group)
+{
+	if (!strcmp(group, "main")) return true;
+	for (size_t i = 0; i < d->cfg->runbook_count; i++)
+		if (d->cfg->runbooks[i].kind == kind && !strcmp(d->cfg->runbooks[i].group, group))
+			return true;
+	return false;
+}
+
 /* From the primary to each standby; and back to the region that is meant to be primary. */
 static void note_candidates(wr_decision *d, const char *group)
 {
@@ -204,17 +215,19 @@ static void note_candidates(wr_decision *d, const char *group)
 	for (size_t i = 0; i < d->cfg->region_count && wr_room(d) > 40; i++) {
 		bool home = d->cfg->regions[i].role == WR_PRIMARY;
 		if ((int)i == primary || d->s->regions[i].role == WR_WITNESS) continue;
-		note_guards(d, home ? WR_RB_FAILBACK : WR_RB_FAILOVER, (size_t)primary, i, group);
-		if (home) note_guards(d, WR_RB_FAILOVER, (size_t)primary, i, group);
+		if (home && planned(d, WR_RB_FAILBACK, group))
+			note_guards(d, WR_RB_FAILBACK, (size_t)primary, i, group);
+		if (planned(d, WR_RB_FAILOVER, group))
+			note_guards(d, WR_RB_FAILOVER, (size_t)primary, i, group);
 	}
 }
 
 static void note_all_guards(wr_decision *d)
 {
 	const wr_config *c = d->cfg;
-	if (!c->runbook_count) note_candidates(d, "main");
+	note_candidates(d, "main");
 	for (size_t i = 0; i < c->runbook_count; i++) {
-		bool first = true;
+		bool first = strcmp(c->runbooks[i].group, "main") != 0;
 		for (size_t k = 0; k < i; k++)
 			first = first && strcmp(c->runbooks[k].group, c->runbooks[i].group) != 0;
 		if (first) note_candidates(d, c->runbooks[i].group);

@@ -477,6 +477,7 @@ static void manual_waits_for_its_tick(void **state)
 	assert_true(lab_says(&l, "bob", "hold"));
 	assert_true(lab_says(&l, "alice", "tick:check")); /* what is open may be finished */
 	assert_int_equal(step(&l, CHECK)->state, WR_SS_DONE);
+	assert_string_equal(step(&l, CHECK)->output, "ticked off by alice");
 	assert_true(lab_says(&l, "bob", "resume"));
 	lab_run(&l, -1);
 	lab_state_is(&l, WR_OP_COMPLETED);

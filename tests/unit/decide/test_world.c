@@ -149,7 +149,7 @@ static void guard_tables(void **state)
 	lab_init(&l);
 	lab_settle(&l);
 	assert_int_equal(tables(&l, "failover us eu"), 1);
-	assert_int_equal(tables(&l, "failover us eu side"), 1);
+	assert_int_equal(tables(&l, "failover us eu side"), 0); /* nothing to do it with */
 	assert_int_equal(tables(&l, "failback us eu"), 0);
 	assert_int_equal(tables(&l, "failover us wit"), 0);
 	const json_t *r = lab_last(&l, "guards_changed");
@@ -184,6 +184,24 @@ static void guard_tables_after_failover(void **state)
 	lab_free(&l);
 }
 
+/* A group of its own has tables of its own, as soon as something can be done with it. */
+static void guard_tables_of_a_group(void **state)
+{
+	(void)state;
+	lab l;
+	lab_init(&l);
+	l.runbooks[RB_FB].kind = WR_RB_FAILOVER;
+	l.runbooks[RB_FB].group = "side";
+	lab_settle(&l);
+	assert_int_equal(tables(&l, "failover us eu side"), 1);
+	l.cfg.runbook_count = 0;
+	lab_crash(&l);
+	lab_sleep(&l, S(6));
+	assert_int_equal(tables(&l, "failover us eu"), 2); /* now it says that there is no runbook */
+	assert_int_equal(tables(&l, "failover us eu side"), 1);
+	lab_free(&l);
+}
+
 /* The tick is asked again when something follows, and not before something can happen. */
 static void waking(void **state)
 {
@@ -203,10 +221,15 @@ static void waking(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(verdicts),  cmocka_unit_test(down_stays_down),
-	    cmocka_unit_test(incident),  cmocka_unit_test(incident_after_failover),
-	    cmocka_unit_test(isolation), cmocka_unit_test(guard_tables),
-	    cmocka_unit_test(waking),    cmocka_unit_test(guard_tables_after_failover),
+	    cmocka_unit_test(verdicts),
+	    cmocka_unit_test(down_stays_down),
+	    cmocka_unit_test(incident),
+	    cmocka_unit_test(incident_after_failover),
+	    cmocka_unit_test(isolation),
+	    cmocka_unit_test(guard_tables),
+	    cmocka_unit_test(waking),
+	    cmocka_unit_test(guard_tables_of_a_group),
+	    cmocka_unit_test(guard_tables_after_failover),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
