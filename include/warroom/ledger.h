@@ -9,6 +9,7 @@
 
 #include "warroom/clock.h"
 #include "warroom/receipt.h"
+#include "warroom/sshsig.h"
 
 typedef struct wr_ledger wr_ledger;
 
@@ -130,6 +131,10 @@ typedef struct wr_verify_report {
 WR_CHECKED int wr_ledger_verify(const char *path, wr_verify_report *out,
                                 void (*progress)(void *ctx, int64_t bytes, int64_t total),
                                 void *ctx, wr_err *err);
+/* wr_approval_check: does this approval_recorded stand by itself, as verification judges it: a
+ * signature of that person's key, allowed by `signers` at the receipt's time, over the very words
+ * that the receipt says? For an engine that reads approvals back. */
+WR_CHECKED int wr_approval_check(const wr_receipt *r, const wr_signers *signers, wr_err *err);
 void wr_verify_free(wr_verify_report *r);
 /* The text of DESIGN.md section 9, anomalies first; `unicode` false: "VERIFIED" without the mark.
  */

@@ -1,9 +1,10 @@
-/* test_authorise.c: a guarded step is authorised by two people with two keys, and by nothing less.
- * Each case is a small ledger; the verdict is wr_ledger_verify's. */
+/* test_authorise.c: a guarded step is authorised by two people with two keys, and by nothing less;
+ * so is a ruling. Each case is a small ledger; the verdict is wr_ledger_verify's. */
 #include "fixture.h"
 
 #include <sodium.h>
 
+#include "ledger/authorise.h"
 #include "warroom/json.h"
 #include "warroom/sshsig.h"
 
@@ -362,6 +363,174 @@ static void undo_without_approval(void **state)
 	unauthorised("found 1 valid");
 }
 
+/* Only what was begun can be gone back from: the word "undo" alone extends no approval. */
+static void undo_of_what_never_was(void **state)
+{
+	(void)state;
+	said a = APPROVES(&alice, "n1"), b = APPROVES(&bob, "n2");
+	a.expires = b.expires = "2026-01-25T12:40:16Z";
+	record(a);
+	record(b);
+	append(promote());
+	test_now += 60000000;
+	json_t *undo = promote(), *other = promote();
+	json_object_set_new(undo, "undo", json_true());
+	append(undo);
+	authorised();
+	json_object_set_new(other, "undo", json_true());
+	json_object_set_new(other, "index", json_integer(4));
+	append(other);
+	unauthorised("guarded step promote: expected approvals by two people with two keys, found 0");
+}
+
+/* ---- rulings ---- */
+
+static said rules(const person *who, const char *nonce, const char *decision)
+{
+	said s = APPROVES(who, nonce);
+	s.decision = decision;
+	return s;
+}
+
+static json_t *ruled(const char *ruling)
+{
+	return json_pack("{s:s, s:s, s:s, s:i, s:b, s:s, s:s}", "operation", "step_ruled",
+	                 "operation_id", "op-1", "step", "fence", "index", 1, "undo", 0, "ruling",
+	                 ruling, "by", "alice,bob");
+}
+
+static void ruled_by_two(void **state)
+{
+	(void)state;
+	record(rules(&alice, "n1", "rule:fence:skip"));
+	record(rules(&bob, "n2", "rule:fence:skip"));
+	append(ruled("skip"));
+	authorised();
+	/* … which uses up what they said. */
+	append(ruled("skip"));
+	unauthorised("ruling on step fence: expected rulings by two people with two keys, found 0");
+}
+
+static void ruled_by_nobody(void **state)
+{
+	(void)state;
+	append(ruled("skip"));
+	unauthorised("ruling on step fence");
+}
+
+static void ruled_by_one(void **state)
+{
+	(void)state;
+	said s = rules(&alice, "n2", "rule:fence:skip");
+	s.principal = "carol"; /* alice's key */
+	record(rules(&alice, "n1", "rule:fence:skip"));
+	record(s);
+	append(ruled("skip"));
+	unauthorised("found 2 valid");
+}
+
+static void ruled_otherwise(void **state)
+{
+	(void)state;
+	said late = rules(&bob, "n5", "rule:fence:done"), other = rules(&bob, "n6", "rule:fence:done");
+	record(rules(&alice, "n1", "rule:fence:skip"));
+	record(rules(&bob, "n2", "rule:fence:skip"));
+	record(rules(&bob, "n3", "rule:drain:done"));
+	record(rules(&alice, "n4", "rule:fence:done"));
+	late.expires = "2026-01-25T12:40:00Z";
+	record(late);
+	other.plan = OTHER;
+	record(other);
+	append(ruled("done"));
+	unauthorised("found 2 valid"); /* alice and bob, but not of one plan */
+	record(rules(&bob, "n7", "rule:fence:done"));
+	append(ruled("done"));
+	unauthorised("");
+}
+
+/* ---- epochs ---- */
+
+typedef struct replay {
+	wr_authorise *a;
+	int64_t stale_seq; /* this receipt is of an epoch that was over */
+	int refused;
+	char why[256];
+} replay;
+
+static int replay_one(void *ctx, const wr_receipt *r)
+{
+	replay *p = ctx;
+	wr_receipt as = *r;
+	wr_err err;
+	as.epoch = r->seq == p->stale_seq ? 6 : 7;
+	int rc = wr_authorise_see(p->a, &as, p->why, sizeof p->why, &err);
+	assert_true(rc >= 0);
+	p->refused += rc == 0;
+	return 0;
+}
+
+/* The file store never writes a lower epoch after a higher one; another hand can. */
+static void a_stale_epoch(void **state)
+{
+	(void)state;
+	wr_err err;
+	record(rules(&alice, "n0", "hold")); /* epoch 7 begins */
+	record(APPROVES(&alice, "n1"));
+	record(APPROVES(&bob, "n2"));
+	record(rules(&alice, "n3", "rule:fence:skip"));
+	record(rules(&bob, "n4", "rule:fence:skip"));
+	append(ruled("skip"));
+	append(promote());
+	for (int64_t seq = 1; seq < 7; seq++) {
+		replay p = {.a = wr_authorise_new(test_dir), .stale_seq = seq};
+		assert_int_equal(wr_ledger_read(ledger, 0, replay_one, &p, &err), 0);
+		assert_int_equal(p.refused, 1);
+		if (!strstr(p.why, seq == 6 ? "epoch 6" : "epoch")) fail_msg("%s", p.why);
+		wr_authorise_free(p.a);
+	}
+}
+
+/* ---- one approval by itself ---- */
+
+typedef struct check {
+	wr_signers signers;
+	int good, bad;
+	wr_err why;
+} check;
+
+static int check_one(void *ctx, const wr_receipt *r)
+{
+	check *c = ctx;
+	if (wr_approval_check(r, &c->signers, &c->why) == 0)
+		c->good++;
+	else
+		c->bad++;
+	return 0;
+}
+
+static void one_by_itself(void **state)
+{
+	(void)state;
+	check c = {0};
+	wr_err err;
+	wr_buf text;
+	said broken = APPROVES(&bob, "n2");
+	broken.break_signature = true;
+	record(APPROVES(&alice, "n1"));
+	record(rules(&bob, "n3", "rule:fence:skip"));
+	record(broken);
+	record(APPROVES(&eve, "n4"));
+	append(promote()); /* no approval at all */
+	slurp(&text, in_dir("allowed_signers"));
+	assert_int_equal(wr_signers_parse(&c.signers, text.data, text.len, "signers", &err), 0);
+	assert_int_equal(wr_ledger_read(ledger, 0, check_one, &c, &err), 0);
+	assert_int_equal(c.good, 2);
+	assert_int_equal(c.bad, 3);
+	assert_int_equal(c.why.code, WR_E_DENIED);
+	wr_signers_free(&c.signers);
+	wr_buf_free(&text);
+}
+
 static void no_signers(void **state)
 {
 	(void)state;
@@ -460,6 +629,13 @@ int main(void)
 	    CASE(denied_another_plan),
 	    CASE(expired),
 	    CASE(undo_without_approval),
+	    CASE(undo_of_what_never_was),
+	    CASE(ruled_by_two),
+	    CASE(ruled_by_nobody),
+	    CASE(ruled_by_one),
+	    CASE(ruled_otherwise),
+	    CASE(a_stale_epoch),
+	    CASE(one_by_itself),
 	    CASE(no_signers),
 	    CASE(what_is_guarded),
 	    CASE(hostile_fields),
