@@ -2,7 +2,11 @@
  *
  * GET /v1/state is answered here from the last published snapshot (long polls wait suspended);
  * everything else becomes a request, goes to the main loop's inbox, and its connection sleeps until
- * api_answer. Nothing here looks at engine state. */
+ * api_answer. Nothing here looks at engine state.
+ *
+ * libmicrohttpd aborts when it is stopped while a connection sleeps. So going down has two parts:
+ * api_quiesce refuses what is new and wakes the long polls; then the main loop answers what it
+ * still has; api_stop lets the answers out and stops. */
 #include <errno.h>
 #include <grp.h>
 #include <microhttpd.h>
@@ -12,10 +16,20 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/engine.h"
 #include "warroom/log.h"
+
+#define WAIT_MAX_MS 30000
+#define LINGER_MS   500 /* for the last answers to go out */
+/* A body is read to its end so that the sender reads our refusal; beyond this it is cut off. */
+#define BODY_DRAIN_MAX ((size_t)WR_API_BODY_MAX * 64)
+
+/* Everything that can be in the inbox at once has room there: a request for each connection, a
+ * report for each job of the runner, an append, an audit. */
+_Static_assert(WR_EVENTS_MAX > WR_API_CONNECTIONS_MAX + 1024, "the inbox can be full");
 
 typedef struct snapshot {
 	char *json;
@@ -28,11 +42,13 @@ struct api {
 	wr_queue *inbox;
 	char path[108];
 	pthread_mutex_t lock;
-	uint64_t rev;      /* lock */
-	snapshot *current; /* lock */
-	request *waiting;  /* lock: suspended long polls */
-	bool stopping;     /* lock */
-	int in_loop;       /* lock: requests that the main loop has */
+	pthread_cond_t idle; /* lock: rung when `open` becomes 0 */
+	uint64_t rev;        /* lock */
+	snapshot *current;   /* lock */
+	request *waiting;    /* lock: suspended long polls */
+	bool stopping;       /* lock */
+	int in_loop;         /* lock: requests that the main loop has */
+	int open;            /* lock: requests begun and not completed */
 };
 
 static void snapshot_drop(void *p)
@@ -56,15 +72,30 @@ static void request_free(request *r)
 	free(r);
 }
 
-static enum MHD_Result send_text(struct MHD_Connection *c, int status, const char *json, size_t len)
+/* Takes the response. */
+static enum MHD_Result queue_json(struct MHD_Connection *c, int status, struct MHD_Response *resp)
 {
-	struct MHD_Response *resp =
-	    MHD_create_response_from_buffer(len, (void *)(uintptr_t)json, MHD_RESPMEM_MUST_COPY);
 	if (!resp) return MHD_NO;
 	(void)MHD_add_response_header(resp, "Content-Type", "application/json");
 	enum MHD_Result ok = MHD_queue_response(c, (unsigned)status, resp);
 	MHD_destroy_response(resp);
 	return ok;
+}
+
+static enum MHD_Result send_text(struct MHD_Connection *c, int status, const char *json, size_t len)
+{
+	return queue_json(
+	    c, status,
+	    MHD_create_response_from_buffer(len, (void *)(uintptr_t)json, MHD_RESPMEM_MUST_COPY));
+}
+
+/* The main loop's answer; libmicrohttpd frees it when it is out. */
+static enum MHD_Result send_answer(struct MHD_Connection *c, request *r)
+{
+	struct MHD_Response *resp =
+	    MHD_create_response_from_buffer(r->answer_len, r->answer, MHD_RESPMEM_MUST_FREE);
+	if (resp) r->answer = NULL;
+	return queue_json(c, r->status, resp);
 }
 
 static enum MHD_Result send_error(struct MHD_Connection *c, int status, const char *code,
@@ -86,19 +117,20 @@ static enum MHD_Result send_snapshot(struct MHD_Connection *c, snapshot *s)
 		snapshot_drop(s);
 		return MHD_NO;
 	}
-	(void)MHD_add_response_header(resp, "Content-Type", "application/json");
-	enum MHD_Result ok = MHD_queue_response(c, MHD_HTTP_OK, resp);
-	MHD_destroy_response(resp);
-	return ok;
+	return queue_json(c, MHD_HTTP_OK, resp);
 }
 
-static int64_t query_int(struct MHD_Connection *c, const char *key, int64_t dflt)
+/* `key` is a literal; it is named in the refusal. */
+static int64_t query_int(struct MHD_Connection *c, request *r, const char *key, int64_t dflt)
 {
 	const char *v = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, key);
-	if (!v || !*v || strlen(v) > 18) return dflt;
-	char *end;
-	long long n = strtoll(v, &end, 10);
-	return *end ? dflt : (int64_t)n;
+	if (!v || !*v) return dflt;
+	size_t digits = strspn(v + (*v == '-'), "0123456789");
+	if (!digits || v[(*v == '-') + digits] || digits > 18) {
+		r->bad_query = key;
+		return dflt;
+	}
+	return (int64_t)strtoll(v, NULL, 10);
 }
 
 static char *query_text(struct MHD_Connection *c, const char *key)
@@ -152,28 +184,20 @@ static enum MHD_Result hand_over(api *a, struct MHD_Connection *c, request *r)
 	m->kind = MSG_REQUEST;
 	m->request = r;
 	r->connection = c;
+	/* api_answer needs the lock too, so the connection sleeps before it can be woken. */
 	pthread_mutex_lock(&a->lock);
-	bool ok = !a->stopping;
-	if (ok) {
+	bool stopping = a->stopping, taken = !stopping && wr_queue_push(a->inbox, m);
+	if (taken) {
 		MHD_suspend_connection(c);
 		a->in_loop++;
-		ok = wr_queue_push(a->inbox, m);
-		if (!ok) {
-			a->in_loop--;
-			MHD_resume_connection(c);
-			r->status = MHD_HTTP_SERVICE_UNAVAILABLE;
-			r->answer = strdup("{\"error\":{\"code\":\"busy\",\"message\":\"the engine is busy; "
-			                   "try again\",\"rule\":\"\"}}\n");
-			r->answer_len = r->answer ? strlen(r->answer) : 0;
-			free(m);
-			ok = true;
-		}
-	} else {
-		free(m);
 	}
 	pthread_mutex_unlock(&a->lock);
-	return ok ? MHD_YES
-	          : send_error(c, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping", "the engine is stopping");
+	if (taken) return MHD_YES;
+	free(m);
+	return stopping
+	           ? send_error(c, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping", "the engine is stopping")
+	           : send_error(c, MHD_HTTP_SERVICE_UNAVAILABLE, "busy",
+	                        "the engine is busy; try again");
 }
 
 static const char *const known_paths[] = {"/v1/state",    "/v1/version",   "/v1/why",  "/v1/plan",
@@ -191,19 +215,22 @@ static bool path_posts(const char *path)
 	return !strcmp(path, "/v1/challenge") || !strcmp(path, "/v1/sign");
 }
 
-static enum MHD_Result first_call(struct MHD_Connection *c, const char *url, const char *method,
-                                  void **cls)
+static enum MHD_Result first_call(api *a, struct MHD_Connection *c, const char *url,
+                                  const char *method, void **cls)
 {
 	request *r = calloc(1, sizeof *r);
 	if (!r) return MHD_NO;
 	*cls = r;
+	pthread_mutex_lock(&a->lock);
+	a->open++;
+	pthread_mutex_unlock(&a->lock);
 	wr_buf_init(&r->body, WR_API_BODY_MAX);
 	if (strlen(url) < sizeof r->path) memcpy(r->path, url, strlen(url) + 1);
 	if (strlen(method) < sizeof r->method) memcpy(r->method, method, strlen(method) + 1);
-	r->query_since = query_int(c, "since", -1);
-	r->query_wait_ms = query_int(c, "wait_ms", 0);
-	if (r->query_wait_ms > 30000) r->query_wait_ms = 30000;
-	r->query_limit = query_int(c, "limit", 100);
+	r->query_since = query_int(c, r, "since", -1);
+	r->query_wait_ms = query_int(c, r, "wait_ms", 0);
+	if (r->query_wait_ms > WAIT_MAX_MS) r->query_wait_ms = WAIT_MAX_MS;
+	r->query_limit = query_int(c, r, "limit", 100);
 	r->query_action = query_text(c, "action");
 	r->query_from = query_text(c, "from");
 	r->query_to = query_text(c, "to");
@@ -217,15 +244,16 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 {
 	(void)version;
 	api *a = cls;
-	if (!*con_cls) return first_call(c, url, method, con_cls);
+	if (!*con_cls) return first_call(a, c, url, method, con_cls);
 	request *r = *con_cls;
 	if (*upload_size) {
+		r->received += *upload_size;
 		wr_buf_add(&r->body, upload,
 		           *upload_size); /* beyond its maximum it only marks itself failed */
 		*upload_size = 0;
-		return MHD_YES;
+		return r->received > BODY_DRAIN_MAX ? MHD_NO : MHD_YES;
 	}
-	if (r->answer) return send_text(c, r->status, r->answer, r->answer_len);
+	if (r->status) return r->answer ? send_answer(c, r) : MHD_NO;
 	if (!path_known(r->path))
 		return send_error(c, MHD_HTTP_NOT_FOUND, "not_found", "no such route; see docs/api.md");
 	bool get = !strcmp(r->method, "GET"), post = !strcmp(r->method, "POST");
@@ -234,6 +262,11 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 		                  path_posts(r->path) ? "use POST" : "use GET");
 	if (!wr_buf_ok(&r->body))
 		return send_error(c, MHD_HTTP_CONTENT_TOO_LARGE, "too_large", "the body is over 64 KiB");
+	if (r->bad_query) {
+		char text[64];
+		snprintf(text, sizeof text, "%s: a whole number is needed", r->bad_query);
+		return send_error(c, MHD_HTTP_BAD_REQUEST, "invalid", text);
+	}
 	if (!strcmp(r->path, "/v1/state")) return serve_state(a, c, r);
 	return hand_over(a, c, r);
 }
@@ -241,13 +274,17 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 static void on_completed(void *cls, struct MHD_Connection *c, void **con_cls,
                          enum MHD_RequestTerminationCode why)
 {
-	(void)cls;
 	(void)c;
 	(void)why;
+	api *a = cls;
+	if (!*con_cls) return;
 	/* A suspended connection is never completed, so neither the waiting list nor the main loop has
 	 * it. */
 	request_free(*con_cls);
 	*con_cls = NULL;
+	pthread_mutex_lock(&a->lock);
+	if (--a->open == 0) pthread_cond_signal(&a->idle);
+	pthread_mutex_unlock(&a->lock);
 }
 
 /* Wakes the long polls: all of them when there is news, else only those whose time is up. */
@@ -322,6 +359,17 @@ static int claim_path(int fd, const char *path, struct sockaddr_un *addr, wr_err
 	return 0;
 }
 
+static int give_to_group(const char *path, const char *group, wr_err *err)
+{
+	if (!group || !*group) return 0;
+	const struct group *g = getgrnam(group);
+	if (!g) return wr_fail(err, WR_E_NOT_FOUND, "engine.socket_group: no group named %s", group);
+	if (chown(path, (uid_t)-1, g->gr_gid) != 0)
+		return wr_fail(err, WR_E_DENIED, "cannot give %s to group %s: %s", path, group,
+		               strerror(errno));
+	return 0;
+}
+
 static int open_socket(const char *path, const char *group, wr_err *err)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -333,19 +381,8 @@ static int open_socket(const char *path, const char *group, wr_err *err)
 	memcpy(addr.sun_path, path, strlen(path) + 1);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) return wr_fail(err, WR_E_IO, "socket: %s", strerror(errno));
-	if (claim_path(fd, path, &addr, err) != 0) goto fail;
-	if (group && *group) {
-		struct group *g = getgrnam(group);
-		if (!g) {
-			wr_fail(err, WR_E_NOT_FOUND, "engine.socket_group: no group named %s", group);
-			goto fail;
-		}
-		if (chown(path, (uid_t)-1, g->gr_gid) != 0) {
-			wr_fail(err, WR_E_DENIED, "cannot give %s to group %s: %s", path, group,
-			        strerror(errno));
-			goto fail;
-		}
-	}
+	bool bound = claim_path(fd, path, &addr, err) == 0;
+	if (!bound || give_to_group(path, group, err) != 0) goto fail;
 	if (listen(fd, 512) != 0) {
 		wr_fail(err, WR_E_IO, "listen on %s: %s", path, strerror(errno));
 		goto fail;
@@ -353,27 +390,53 @@ static int open_socket(const char *path, const char *group, wr_err *err)
 	return fd;
 fail:
 	close(fd);
+	if (bound) unlink(path);
 	return -1;
+}
+
+static void raise_descriptors(void)
+{
+	struct rlimit rl;
+	if (getrlimit(RLIMIT_NOFILE, &rl) != 0 || rl.rlim_cur >= 8192) return;
+	rl.rlim_cur = rl.rlim_max < 8192 ? rl.rlim_max : 8192;
+	(void)setrlimit(RLIMIT_NOFILE, &rl);
+}
+
+static api *api_new(const char *socket_path, wr_queue *inbox)
+{
+	pthread_condattr_t attr;
+	api *a = calloc(1, sizeof *a);
+	if (!a) return NULL;
+	pthread_mutex_init(&a->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&a->idle, &attr);
+	pthread_condattr_destroy(&attr);
+	a->inbox = inbox;
+	memcpy(a->path, socket_path, strlen(socket_path) + 1);
+	return a;
+}
+
+static void api_free(api *a)
+{
+	snapshot_drop(a->current);
+	pthread_cond_destroy(&a->idle);
+	pthread_mutex_destroy(&a->lock);
+	free(a);
 }
 
 api *api_start(const char *socket_path, const char *group, wr_queue *inbox, wr_err *err)
 {
-	struct rlimit rl;
-	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < 8192) {
-		rl.rlim_cur = rl.rlim_max < 8192 ? rl.rlim_max : 8192;
-		(void)setrlimit(RLIMIT_NOFILE, &rl);
-	}
+	raise_descriptors();
 	int fd = open_socket(socket_path, group, err);
 	if (fd < 0) return NULL;
-	api *a = calloc(1, sizeof *a);
+	api *a = api_new(socket_path, inbox);
 	if (!a) {
-		close(fd);
 		wr_fail(err, WR_E_NOMEM, "out of memory");
+		close(fd);
+		unlink(socket_path);
 		return NULL;
 	}
-	pthread_mutex_init(&a->lock, NULL);
-	a->inbox = inbox;
-	memcpy(a->path, socket_path, strlen(socket_path) + 1);
 	a->daemon = MHD_start_daemon(
 	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, a,
 	    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)WR_API_CONNECTIONS_MAX,
@@ -383,23 +446,43 @@ api *api_start(const char *socket_path, const char *group, wr_queue *inbox, wr_e
 		wr_fail(err, WR_E_IO, "cannot start the API on %s", socket_path);
 		close(fd);
 		unlink(socket_path);
-		pthread_mutex_destroy(&a->lock);
-		free(a);
+		api_free(a);
 		return NULL;
 	}
 	return a;
 }
 
-void api_stop(api *a)
+void api_quiesce(api *a)
 {
 	if (!a) return;
 	pthread_mutex_lock(&a->lock);
 	a->stopping = true;
 	wake_waiting(a, true, 0);
 	pthread_mutex_unlock(&a->lock);
-	MHD_stop_daemon(a->daemon);
+}
+
+static void linger(api *a)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += LINGER_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	pthread_mutex_lock(&a->lock);
+	WR_ASSERT(a->in_loop == 0 && !a->waiting);
+	while (a->open > 0 && pthread_cond_timedwait(&a->idle, &a->lock, &until) == 0) {
+	}
+	pthread_mutex_unlock(&a->lock);
+}
+
+void api_stop(api *a)
+{
+	if (!a) return;
+	api_quiesce(a);
 	unlink(a->path);
-	snapshot_drop(a->current);
-	pthread_mutex_destroy(&a->lock);
-	free(a);
+	int fd = MHD_quiesce_daemon(a->daemon);
+	linger(a);
+	MHD_stop_daemon(a->daemon);
+	if (fd >= 0) close(fd);
+	api_free(a);
 }

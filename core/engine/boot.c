@@ -1,4 +1,4 @@
-/* boot.c: coming up and going down.
+/* boot.c: coming up.
  *
  * Order matters: configuration, ledger (its lock says that we are the only engine here), fold
  * everything, say engine_started, settle what a crash left open, and only then look at the platform
@@ -15,6 +15,7 @@
 #include "warroom/log.h"
 
 #define RUNNER_THREADS 4
+#define OUTPUTS_MAX    256 /* pieces of output between two looks of the main loop */
 
 static int load_config(engine *e, const char *path, wr_err *err)
 {
@@ -79,25 +80,24 @@ static int open_ledger(engine *e, wr_err *err)
 	}
 	char config_hash[WR_HEX_LEN];
 	wr_hex(config_hash, e->cfg->hash, sizeof e->cfg->hash);
-	return append_now(e,
-	                  json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "operation", "engine_started",
-	                            "version", WR_VERSION, "config_hash", config_hash, "platform",
-	                            e->cfg->platform, "observer", e->cfg->observer,
-	                            "recovered_operations", (json_int_t)unfinished(e)),
-	                  err);
+	int rc = append_now(e,
+	                    json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "operation", "engine_started",
+	                              "version", WR_VERSION, "config_hash", config_hash, "platform",
+	                              e->cfg->platform, "observer", e->cfg->observer,
+	                              "recovered_operations", (json_int_t)unfinished(e)),
+	                    err);
+	e->said_started = rc == 0;
+	return rc;
 }
 
-/* The signers in force go into the ledger, so that it can be verified by itself. */
 static int copy_signers(engine *e, wr_err *err)
 {
 	wr_buf text = WR_BUF_INIT(WR_SIGNERS_MAX);
 	wr_signers signers = {0};
-	char copy[4096];
 	int rc = wr_read_file(&text, e->cfg->allowed_signers, WR_SIGNERS_MAX, WR_NOT_WRITABLE, err);
 	if (rc == 0)
 		rc = wr_signers_parse(&signers, wr_buf_cstr(&text), text.len, e->cfg->allowed_signers, err);
-	if (rc == 0) rc = wr_path_join(copy, sizeof copy, e->cfg->ledger_dir, "allowed_signers", err);
-	if (rc == 0) rc = wr_write_file(copy, wr_buf_cstr(&text), text.len, 0640, err);
+	if (rc == 0) rc = engine_keep_signers(e, wr_buf_cstr(&text), text.len, err);
 	wr_signers_free(&signers);
 	wr_buf_free(&text);
 	return rc;
@@ -119,14 +119,7 @@ static void on_report(void *ctx, const wr_step_report *r, wr_command_kind kind)
 	m->kind = MSG_REPORT;
 	m->command = kind;
 	m->report = *r;
-	/* Never dropped: the runner waits while the inbox is full. */
-	while (!wr_queue_push(e->inbox, m)) {
-		if (atomic_load(&e->stopping)) {
-			free(m);
-			return;
-		}
-		usleep(1000);
-	}
+	WR_ASSERT(wr_queue_push(e->inbox, m)); /* there is room by construction: api.c */
 }
 
 static void on_output(void *ctx, const char *operation_id, size_t index, const char *text)
@@ -138,7 +131,7 @@ static void on_output(void *ctx, const char *operation_id, size_t index, const c
 	snprintf(m->output.operation_id, sizeof m->output.operation_id, "%s", operation_id);
 	m->output.index = index;
 	snprintf(m->output.text, sizeof m->output.text, "%s", text);
-	if (!wr_queue_push(e->samples, m))
+	if (!wr_queue_push(e->outputs, m))
 		free(m); /* only for the eyes; the result keeps its own tail */
 }
 
@@ -152,20 +145,32 @@ static void on_sample(void *ctx, const wr_sample *s)
 	if (!wr_queue_push(e->samples, m)) free(m);
 }
 
+static int make_parts(engine *e, wr_err *err)
+{
+	pthread_condattr_t attr;
+	pthread_mutex_init(&e->nap_lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&e->nap, &attr);
+	pthread_condattr_destroy(&attr);
+	e->inbox = wr_queue_new(WR_EVENTS_MAX);
+	e->samples = wr_queue_new(WR_EVENTS_MAX);
+	e->outputs = wr_queue_new(OUTPUTS_MAX);
+	e->state = wr_state_new(e->cfg);
+	e->world = wr_world_new(e->cfg);
+	if (!e->inbox || !e->samples || !e->outputs || !e->state || !e->world)
+		return wr_fail(err, WR_E_NOMEM, "out of memory");
+	e->world->ledger_ok = true;
+	return 0;
+}
+
 int engine_boot(engine *e, const char *config_path, wr_err *err)
 {
 	if (sodium_init() < 0) return wr_fail(err, WR_E_BUG, "libsodium does not start");
 	e->clock = &wr_clock_system;
 	e->started_us = wr_wall_us(e->clock);
 	atomic_init(&e->stopping, false);
-	if (load_config(e, config_path, err) != 0) return -1;
-	e->inbox = wr_queue_new(WR_EVENTS_MAX);
-	e->samples = wr_queue_new(WR_EVENTS_MAX);
-	e->state = wr_state_new(e->cfg);
-	e->world = wr_world_new(e->cfg);
-	if (!e->inbox || !e->samples || !e->state || !e->world)
-		return wr_fail(err, WR_E_NOMEM, "out of memory");
-	e->world->ledger_ok = true;
+	if (load_config(e, config_path, err) != 0 || make_parts(e, err) != 0) return -1;
 	if (open_ledger(e, err) != 0) return wr_err_wrap(err, "ledger %s", e->cfg->ledger_dir);
 	if (copy_signers(e, err) != 0) return wr_err_wrap(err, "operators.allowed_signers");
 	e->runner = wr_runner_start(RUNNER_THREADS, e->clock, on_report, on_output, e, err);
@@ -176,39 +181,4 @@ int engine_boot(engine *e, const char *config_path, wr_err *err)
 	e->prober = wr_prober_start(e->cfg, e->clock, on_sample, e, err);
 	if (!e->prober) return -1;
 	return engine_threads_start(e, err);
-}
-
-void engine_shutdown(engine *e, const char *reason)
-{
-	atomic_store(&e->stopping, true);
-	wr_prober_stop(e->prober);
-	engine_threads_stop(e);
-	if (e->runner) wr_runner_stop(e->runner);
-	api_stop(e->api);
-	if (e->ledger) {
-		wr_err err = {0};
-		int64_t seq;
-		if (reason &&
-		    wr_ledger_append(
-		        e->ledger, json_pack("{s:s, s:s}", "operation", "engine_stopped", "reason", reason),
-		        e->epoch, &seq, &err) != 0)
-			wr_log(WR_LOG_ERROR, "ledger", "the stop is not recorded: %s", err.msg);
-		wr_ledger_close(e->ledger);
-	}
-	while (e->waiting_first) {
-		msg *m = e->waiting_first;
-		e->waiting_first = m->next;
-		msg_free(m);
-	}
-	if (e->flight_msg) msg_free(e->flight_msg);
-	if (e->flight_plan) json_decref(e->flight_plan);
-	wr_effects_clear(&e->flight);
-	if (e->inbox) wr_queue_free(e->inbox, msg_free);
-	if (e->samples) wr_queue_free(e->samples, msg_free);
-	for (size_t i = 0; i < DRAFTS; i++)
-		if (e->drafts[i].plan) json_decref(e->drafts[i].plan);
-	for (size_t i = 0; i < CHALLENGES; i++) free(e->challenges[i].text);
-	wr_world_free(e->world);
-	wr_state_free(e->state);
-	wr_config_free(e->cfg);
 }

@@ -12,7 +12,8 @@
 #include "warroom/json.h"
 #include "warroom/log.h"
 
-#define RETRY_MS 1000 /* between appends while the ledger refuses */
+#define RETRY_MS      1000 /* between appends while the ledger refuses */
+#define WAKE_LEAST_MS 20   /* between two ticks that had nothing to record */
 
 void engine_load_plan(engine *e, const wr_receipt *r)
 {
@@ -41,6 +42,7 @@ void engine_fold_line(engine *e, const char *line, size_t len)
 		return;
 	}
 	wr_fold(e->state, &r);
+	engine_fold_seat(e, &r);
 	tail_line *t = &e->tail[e->tail_count++ % TAIL];
 	t->seq = r.seq;
 	wr_time_format(t->timestamp, r.timestamp_us);
@@ -50,28 +52,34 @@ void engine_fold_line(engine *e, const char *line, size_t len)
 	receipt_sentence(&r, t->text, sizeof t->text);
 }
 
-const char *engine_steps_hash(engine *e, const wr_op *op)
+/* The configuration does not change while an engine runs: once per operation is enough. A plan that
+ * could not be made is tried again. */
+void engine_steps_hash(engine *e, const wr_op *op, char out[static WR_HEX_LEN])
 {
-	/* The configuration does not change while an engine runs: once per operation is enough. */
-	if (!strcmp(e->drift_id, op->id)) return e->drift_hash;
-	snprintf(e->drift_id, sizeof e->drift_id, "%s", op->id);
-	e->drift_hash[0] = '\0';
-	const wr_runbook *rb = wr_config_runbook(e->cfg, op->runbook);
-	const wr_region *from = wr_config_region(e->cfg, op->from),
-	                *to = wr_config_region(e->cfg, op->to);
-	if (rb && from && to) {
+	size_t at = 0;
+	while (at < LIVES - 1 && strcmp(e->drift[at].id, op->id) != 0) at++;
+	bool known = !strcmp(e->drift[at].id, op->id) && e->drift[at].hash[0];
+	memcpy(out, e->drift[at].hash, WR_HEX_LEN);
+	memmove(&e->drift[1], &e->drift[0], at * sizeof e->drift[0]);
+	memcpy(e->drift[0].id, op->id, sizeof op->id);
+	if (!known) {
+		out[0] = '\0';
+		const wr_runbook *rb = wr_config_runbook(e->cfg, op->runbook);
+		const wr_region *from = wr_config_region(e->cfg, op->from),
+		                *to = wr_config_region(e->cfg, op->to);
 		wr_err err = {0};
-		json_t *plan =
-		    wr_plan_make(e->cfg, e->state, e->world, rb, (size_t)(from - e->cfg->regions),
-		                 (size_t)(to - e->cfg->regions), op->plan_hash, wr_wall_us(e->clock), &err);
+		json_t *plan = rb && from && to ? wr_plan_make(e->cfg, e->state, e->world, rb,
+		                                               (size_t)(from - e->cfg->regions),
+		                                               (size_t)(to - e->cfg->regions),
+		                                               op->plan_hash, wr_wall_us(e->clock), &err)
+		                                : NULL;
 		if (plan)
-			snprintf(e->drift_hash, sizeof e->drift_hash, "%s",
-			         wr_json_str(plan, "steps_hash", ""));
+			snprintf(out, WR_HEX_LEN, "%s", wr_json_str(plan, "steps_hash", ""));
 		else
 			wr_log(WR_LOG_WARN, "engine", "%s cannot be planned any more: %s", op->id, err.msg);
 		json_decref(plan);
 	}
-	return e->drift_hash;
+	memcpy(e->drift[0].hash, out, WR_HEX_LEN);
 }
 
 /* Called on the ledger writer's thread. */
@@ -94,13 +102,25 @@ static void on_appended(void *ctx, const wr_appended *a)
 		}
 		m->appended.count = a->count;
 	}
-	/* At most one unit is in flight, so the inbox always has room for its answer. */
-	while (!wr_queue_push(e->inbox, m) && !atomic_load(&e->stopping)) {
-	}
+	WR_ASSERT(wr_queue_push(e->inbox, m)); /* there is room by construction: api.c */
+}
+
+/* What a step prints is shown from its beginning; one step of an operation prints at a time. */
+static void clear_output(engine *e, const char *operation_id, size_t index)
+{
+	live_output *l = NULL;
+	for (size_t i = 0; i < LIVES && !l; i++)
+		if (!strcmp(e->live[i].operation_id, operation_id)) l = &e->live[i];
+	if (!l) l = &e->live[e->live_next++ % LIVES];
+	memset(l, 0, sizeof *l);
+	snprintf(l->operation_id, sizeof l->operation_id, "%s", operation_id);
+	l->index = index;
 }
 
 static void run_command(engine *e, const wr_command *c)
 {
+	/* Going down: an intent whose step was not begun is uncertain at the next start. */
+	if (!e->runner) return;
 	if (c->kind == WR_CMD_CANCEL) {
 		wr_runner_cancel(e->runner, c->operation_id, c->index);
 		return;
@@ -116,9 +136,7 @@ static void run_command(engine *e, const wr_command *c)
 	job->epoch = e->epoch;
 	job->step = json_deep_copy(c->step);
 	WR_ASSERT(job->step);
-	memset(&e->live, 0, sizeof e->live);
-	snprintf(e->live.operation_id, sizeof e->live.operation_id, "%s", c->operation_id);
-	e->live.index = c->index;
+	clear_output(e, c->operation_id, c->index);
 	wr_err err = {0};
 	if (wr_runner_submit(e->runner, job, &err) == 0) return;
 	/* Nothing was done, and that is known: the intent gets its result at once. */
@@ -135,19 +153,60 @@ static void run_command(engine *e, const wr_command *c)
 	snprintf(m->report.error, sizeof m->report.error, "not started: %.150s", err.msg);
 	json_decref(job->step);
 	free(job);
-	if (!wr_queue_push(e->inbox, m)) wr_die("the engine's inbox is full");
+	list_add(&e->reports, m);
 }
 
-/* Finish what caused the unit: answer its request, free its message. */
-static void settle(engine *e, msg *cause, bool durable, const wr_err *why)
+/* Finish what caused the unit: answer its request, free its message. `why` NULL: it is durable. */
+static void settle(engine *e, msg *cause, const wr_err *why, bool unknown)
 {
 	if (!cause) return;
-	if (cause->kind == MSG_REQUEST && durable)
-		request_accepted(e, cause->request, &e->flight_sign);
-	else if (cause->kind == MSG_REQUEST)
-		request_error(e, cause->request, 503, wr_err_name(why->code), "",
-		              "not recorded, so not accepted: %s", why->msg);
+	if (cause->kind == MSG_REQUEST) {
+		request *r = cause->request;
+		if (e->flight_refused)
+			request_refused(e, r, &e->flight_refusal);
+		else if (!why)
+			request_accepted(e, r, &e->flight_sign);
+		else
+			request_error(e, r, 503, wr_err_name(why->code), "", "%s: %s",
+			              unknown ? "it is not known whether this is recorded; see after the "
+			                        "engine's restart"
+			                      : "not recorded, so not accepted",
+			              why->msg);
+	}
 	msg_free(cause);
+}
+
+static void unit_durable(engine *e, msg *cause, const appended *a)
+{
+	e->banner[0] = '\0';
+	e->append_retry_ms = 0;
+	e->start_due = false;
+	if (e->flight_plan) {
+		char hash[WR_HEX_LEN], words[WR_WORDS_LEN];
+		if (wr_plan_hash(e->flight_plan, hash, words, NULL) == 0)
+			wr_state_put_plan(e->state, hash, json_incref(e->flight_plan));
+		draft *d = engine_draft(e, e->flight_sign.operation_id);
+		if (d) draft_clear(d);
+	}
+	for (size_t i = 0; i < a->count; i++) engine_fold_line(e, a->lines[i], a->lens[i]);
+	/* Who is told "accepted" must find it in the very next state. */
+	if (cause && cause->kind == MSG_REQUEST) engine_publish(e, true);
+	settle(e, cause, NULL, false);
+	for (size_t i = 0; i < e->flight.command_count; i++) run_command(e, &e->flight.commands[i]);
+	e->tick_due = true;
+}
+
+static void unit_failed(engine *e, msg *cause, const appended *a)
+{
+	snprintf(e->banner, sizeof e->banner, "LEDGER CANNOT WRITE: %.200s", a->err.msg);
+	wr_log(WR_LOG_ERROR, "ledger", "append failed: %s", a->err.msg);
+	e->append_retry_ms = wr_mono_ms(e->clock) + RETRY_MS;
+	e->tick_due = true;
+	if (cause && cause->kind == MSG_REPORT)
+		/* What a step did must not be forgotten: first in line for the next try. */
+		list_add_first(&e->reports, cause);
+	else
+		settle(e, cause, &a->err, a->status == WR_APPEND_UNKNOWN);
 }
 
 void engine_appended(engine *e, const appended *a)
@@ -157,34 +216,11 @@ void engine_appended(engine *e, const appended *a)
 	e->dirty = true;
 	msg *cause = e->flight_msg;
 	e->flight_msg = NULL;
-	if (a->status == WR_APPEND_DONE) {
-		e->banner[0] = '\0';
-		e->append_retry_ms = 0;
-		if (e->flight_plan) {
-			char hash[WR_HEX_LEN], words[WR_WORDS_LEN];
-			if (wr_plan_hash(e->flight_plan, hash, words, NULL) == 0)
-				wr_state_put_plan(e->state, hash, json_incref(e->flight_plan));
-		}
-		for (size_t i = 0; i < a->count; i++) engine_fold_line(e, a->lines[i], a->lens[i]);
-		/* Who is told "accepted" must find it in the very next state. */
-		if (cause && cause->kind == MSG_REQUEST) engine_publish(e, true);
-		settle(e, cause, true, NULL);
-		for (size_t i = 0; i < e->flight.command_count; i++) run_command(e, &e->flight.commands[i]);
-		e->tick_due = true;
-	} else {
-		snprintf(e->banner, sizeof e->banner, "LEDGER CANNOT WRITE: %.200s", a->err.msg);
-		wr_log(WR_LOG_ERROR, "ledger", "append failed: %s", a->err.msg);
-		e->append_retry_ms = wr_mono_ms(e->clock) + RETRY_MS;
-		if (cause && cause->kind == MSG_REPORT) {
-			/* What a step did must not be forgotten: first in line for the next try. */
-			cause->next = e->waiting_first;
-			e->waiting_first = cause;
-			if (!e->waiting_last) e->waiting_last = cause;
-		} else {
-			settle(e, cause, false, &a->err);
-		}
-	}
-	if (e->flight_plan) json_decref(e->flight_plan);
+	if (a->status == WR_APPEND_DONE)
+		unit_durable(e, cause, a);
+	else
+		unit_failed(e, cause, a);
+	json_decref(e->flight_plan);
 	e->flight_plan = NULL;
 	wr_effects_clear(&e->flight);
 }
@@ -202,45 +238,72 @@ static int store_plan(engine *e, const json_t *plan, wr_err *err)
 	return rc;
 }
 
+/* From where a person approved is kept beside the approval (seat.c). */
+static void put_seat(wr_effects *fx, const peer *from)
+{
+	char text[PEER_TEXT];
+	peer_write(from, text);
+	for (size_t i = 0; i < fx->receipt_count && *text; i++)
+		if (!strcmp(wr_json_str(fx->receipts[i], "operation", ""), "approval_recorded"))
+			(void)json_object_set_new(fx->receipts[i], "seat", json_string(text));
+}
+
+/* When nothing is to be recorded the loop sleeps until something may be. */
+static void sleep_until(engine *e, int64_t wake_us, int64_t now_us)
+{
+	if (!wake_us) return;
+	int64_t in_ms = (wake_us - now_us) / 1000;
+	if (in_ms < WAKE_LEAST_MS) in_ms = WAKE_LEAST_MS;
+	int64_t at_ms = wr_mono_ms(e->clock) + in_ms;
+	if (at_ms < e->next_tick_ms) e->next_tick_ms = at_ms;
+}
+
+static void submit(engine *e, msg *cause)
+{
+	wr_effects *fx = &e->flight;
+	wr_err err = {0};
+	size_t n = fx->receipt_count;
+	e->in_flight = true;
+	e->flight_msg = cause;
+	fx->receipt_count = 0; /* the ledger owns the drafts from here */
+	if (wr_ledger_submit(e->ledger, fx->receipts, n, e->epoch, on_appended, e, &err) == 0) return;
+	appended failed = {.status = WR_APPEND_UNAVAILABLE, .err = err};
+	engine_appended(e, &failed);
+}
+
 void engine_decide(engine *e, const wr_event *ev, msg *cause)
 {
 	WR_ASSERT(!e->in_flight);
 	wr_effects *fx = &e->flight;
-	memset(fx, 0, sizeof *fx);
-	wr_decide(e->state, e->world, ev, wr_wall_us(e->clock), fx);
+	int64_t now = wr_wall_us(e->clock);
 	wr_err err = {0};
+	memset(fx, 0, sizeof *fx);
+	wr_decide(e->state, e->world, ev, now, fx);
 	bool asked = ev->kind == WR_EV_PROPOSE || ev->kind == WR_EV_SIGNED;
-	if (asked) e->flight_sign = *ev->sign;
-	e->flight_sign.text = e->flight_sign.signature = e->flight_sign.note = NULL;
-	if (asked && !fx->accepted && cause && cause->kind == MSG_REQUEST) {
-		/* Refused; but a refusal may still have something to record (drift voids the plan). */
-		request_error(e, cause->request, 409, wr_err_name(fx->refusal.code), "", "%s",
-		              fx->refusal.msg);
-		msg_free(cause);
-		cause = NULL;
+	/* Refused; but a refusal may still have something to record (drift voids the plan). */
+	e->flight_refused = asked && !fx->accepted;
+	if (e->flight_refused) e->flight_refusal = fx->refusal;
+	if (asked) {
+		e->flight_sign = *ev->sign;
+		e->flight_sign.text = e->flight_sign.signature = e->flight_sign.note = NULL;
+		put_seat(fx, &cause->request->from);
 	}
 	if (asked && fx->accepted && ev->kind == WR_EV_PROPOSE) {
 		if (store_plan(e, ev->draft_plan, &err) != 0) {
-			settle(e, cause, false, &err);
+			settle(e, cause, &err, false);
 			wr_effects_clear(fx);
 			return;
 		}
 		e->flight_plan = json_deep_copy(ev->draft_plan);
+		WR_ASSERT(e->flight_plan);
 	}
-	if (!fx->receipt_count) {
-		for (size_t i = 0; i < fx->command_count; i++) run_command(e, &fx->commands[i]);
-		settle(e, cause, true, NULL);
-		if (e->flight_plan) json_decref(e->flight_plan);
-		e->flight_plan = NULL;
-		wr_effects_clear(fx);
+	if (fx->receipt_count) {
+		submit(e, cause);
 		return;
 	}
-	e->in_flight = true;
-	e->flight_msg = cause;
-	size_t n = fx->receipt_count;
-	fx->receipt_count = 0; /* the ledger owns the drafts from here */
-	if (wr_ledger_submit(e->ledger, fx->receipts, n, e->epoch, on_appended, e, &err) != 0) {
-		appended failed = {.status = WR_APPEND_UNAVAILABLE, .err = err};
-		engine_appended(e, &failed);
-	}
+	if (ev->kind == WR_EV_STARTED) e->start_due = false;
+	if (ev->kind == WR_EV_TICK) sleep_until(e, fx->wake_us, now);
+	for (size_t i = 0; i < fx->command_count; i++) run_command(e, &fx->commands[i]);
+	settle(e, cause, NULL, false);
+	wr_effects_clear(fx);
 }

@@ -2,8 +2,9 @@
  *
  * One main loop owns the wr_state, the wr_world, the drafts and the challenges; nobody else reads
  * them. Other threads (prober, runner, ledger writer, auditor, traffic watch, API) hand it messages
- * through two bounded queues: `inbox` for what must not be lost, `samples` for what may be dropped
- * under a flood. The API thread sees only published snapshots and its own requests. */
+ * through bounded queues: `inbox` for what must not be lost, `samples` and `outputs` for what may
+ * be dropped under a flood, apart so that neither drowns the other. The API thread sees only
+ * published snapshots and its own requests. */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
@@ -23,7 +24,13 @@ typedef struct peer {
 	int64_t tty;     /* device number of its controlling terminal; 0 none */
 } peer;
 void peer_of_fd(int fd, peer *out);
+/* True also when either is unknown: failing to see two terminals is not seeing two. */
 bool peer_same_terminal(const peer *a, const peer *b);
+/* A peer as approval_recorded keeps it, "BOOT/UID/SESSION/TTY"; "" if unknown. peer_read is false
+ * for what this boot of the machine did not write. */
+#define PEER_TEXT 96
+void peer_write(const peer *p, char out[static PEER_TEXT]);
+bool peer_read(const char *text, peer *out);
 
 typedef enum msg_kind {
 	MSG_SAMPLE,
@@ -52,7 +59,7 @@ typedef struct audit {
 
 typedef struct msg {
 	msg_kind kind;
-	struct msg *next;        /* in the main loop's waiting list */
+	struct msg *next;        /* in one of the main loop's lists */
 	wr_command_kind command; /* MSG_REPORT: START or PROBE */
 	union {
 		wr_sample sample;
@@ -69,12 +76,18 @@ typedef struct msg {
 } msg;
 void msg_free(void *m);
 
+typedef struct msg_list {
+	msg *first, *last;
+} msg_list;
+
 /* One API request on its way through the main loop. The API thread made it and frees it; between
  * the push to the inbox and request_answer() it belongs to the main loop. */
 struct request {
 	char method[8], path[256];
 	char *query_action, *query_from, *query_to, *query_runbook; /* decoded, bounded; may be NULL */
 	int64_t query_since, query_limit, query_wait_ms;
+	const char *bad_query; /* name of a number that is none, or NULL */
+	size_t received;       /* bytes of the body, kept or not */
 	wr_buf body;
 	peer from;
 	/* the answer */
@@ -91,23 +104,27 @@ typedef struct draft {
 	char id[WR_ID_LEN]; /* "" free */
 	json_t *plan;
 	char plan_hash[WR_HEX_LEN], words[WR_WORDS_LEN], reason[256];
-	int64_t made_us;
+	int64_t made_us, uid; /* uid: who asked for it */
 } draft;
-#define DRAFTS 16
+#define DRAFTS     64
+#define DRAFTS_UID 16 /* of one user: who asks again and again pushes out their own only */
 
 typedef struct challenge {
-	bool used;
-	wr_signed sign;
-	char *text;
+	wr_signed sign; /* its text pointers are not used */
+	char *text;     /* NULL: free */
+	int64_t uid;    /* who asked for it */
+	uint64_t order; /* greater is newer */
 } challenge;
-#define CHALLENGES 256 /* a ring: the oldest unanswered one is forgotten */
+#define CHALLENGES     512
+#define CHALLENGES_ONE 16 /* of one user for one person and operation */
 
-/* Where each approver of an operation signed from, for the observed assurance. */
+/* Where each approver of an operation signed from, for the observed assurance; folded from
+ * approval_recorded. */
 typedef struct seat {
 	char operation_id[WR_ID_LEN], principal[64];
 	peer from;
 } seat;
-#define SEATS 64
+#define SEATS 256
 
 typedef struct tail_line {
 	int64_t seq;
@@ -116,10 +133,11 @@ typedef struct tail_line {
 #define TAIL 50
 
 typedef struct live_output {
-	char operation_id[WR_ID_LEN];
+	char operation_id[WR_ID_LEN]; /* "" free */
 	size_t index;
 	char text[2048];
 } live_output;
+#define LIVES 8 /* operations that print at once; one for each service group */
 
 typedef struct api api;
 
@@ -130,13 +148,16 @@ typedef struct engine {
 	wr_state *state;
 	wr_world *world;
 	wr_prober *prober;
-	wr_runner *runner;
-	wr_queue *inbox, *samples;
+	wr_runner *runner; /* NULL while stopping: nothing is started any more */
+	wr_queue *inbox, *samples, *outputs;
 	api *api;
 	pthread_t auditor, traffic_watch;
 	bool auditor_up, traffic_up;
+	pthread_mutex_t nap_lock;
+	pthread_cond_t nap; /* nap_lock: rung when `stopping` is set */
 	atomic_bool stopping;
 	int64_t epoch, started_us;
+	bool said_started; /* engine_started is in the ledger */
 
 	/* one unit of receipts is on its way to the disk at a time */
 	bool in_flight;
@@ -144,35 +165,57 @@ typedef struct engine {
 	msg *flight_msg;       /* the message that caused it, or NULL for a tick */
 	json_t *flight_plan;   /* of a proposal */
 	wr_signed flight_sign; /* what was signed, for the answer; its text pointers are not kept */
-	msg *waiting_first, *waiting_last; /* messages that need a decision, in order */
-	bool tick_due;
+	bool flight_refused;   /* the request was refused, and the unit records what came of it */
+	wr_err flight_refusal;
+	char flight_why[160];           /* why the observed assurance is lower than the signed one */
+	msg_list reports, signs, reads; /* what waits, oldest first */
+	bool tick_due, tick_last;       /* tick_last: a tick was the last decision */
+	bool start_due;                 /* WR_EV_STARTED is not decided and durable yet */
+	int64_t next_tick_ms;           /* monotonic */
 	int64_t append_retry_ms; /* monotonic; after a failed append nothing is tried before this */
 	char banner[256];
 
 	draft drafts[DRAFTS];
+	int64_t last_draft; /* the highest number a draft has had */
 	challenge challenges[CHALLENGES];
-	size_t challenge_next;
+	uint64_t challenge_order;
 	seat seats[SEATS];
 	size_t seat_next;
-	char drift_id[WR_ID_LEN],
-	    drift_hash[WR_HEX_LEN]; /* steps_hash of the active operation under this config */
+	/* steps_hash of an operation under this configuration; the one asked for last comes first */
+	struct {
+		char id[WR_ID_LEN], hash[WR_HEX_LEN];
+	} drift[LIVES];
 
 	tail_line tail[TAIL];
 	int64_t tail_count;
-	live_output live;
+	live_output live[LIVES];
+	size_t live_next;
 	audit last_audit;
 	bool audited;
+	/* the prober's counts a while ago, for the banner */
+	uint64_t late_done, late_late, late_dropped;
+	int64_t late_ms;
+	char late_text[128];
 
 	uint64_t rev;
-	bool dirty;
+	bool dirty; /* something that people wait for changed */
+	bool fresh; /* a sample came */
 	int64_t published_ms;
 } engine;
 
 /* boot.c */
 WR_CHECKED int engine_boot(engine *e, const char *config_path, wr_err *err);
+/* stop.c; also of an engine whose boot failed. */
 void engine_shutdown(engine *e, const char *reason);
 /* loop.c */
 int engine_run(engine *e); /* until SIGTERM or SIGINT; 0, or 1 after a fatal error */
+/* Takes what the other threads sent; decides what can be decided now. */
+void engine_drain(engine *e);
+void engine_decide_waiting(engine *e);
+void engine_decide_report(engine *e, msg *m); /* takes m */
+void list_add(msg_list *l, msg *m);
+void list_add_first(msg_list *l, msg *m);
+msg *list_take(msg_list *l); /* the oldest, or NULL */
 /* Publishes the state when it is due, or now. */
 void engine_publish(engine *e, bool now_please);
 /* effects.c */
@@ -180,7 +223,8 @@ void engine_decide(engine *e, const wr_event *ev, msg *cause); /* takes cause */
 void engine_appended(engine *e, const appended *a);
 void engine_fold_line(engine *e, const char *line, size_t len);
 void engine_load_plan(engine *e, const wr_receipt *r);
-const char *engine_steps_hash(engine *e, const wr_op *op);
+/* The steps_hash that op's plan would have now; "" if it cannot be made. */
+void engine_steps_hash(engine *e, const wr_op *op, char out[static WR_HEX_LEN]);
 /* request.c */
 void engine_request(engine *e, msg *m); /* takes m; answers now or after a decision */
 /* Answer with a JSON value (stolen), or with an error. */
@@ -188,14 +232,31 @@ void request_json(engine *e, request *r, int status, json_t *body);
 void request_error(engine *e, request *r, int status, const char *code, const char *rule,
                    const char *fmt, ...) WR_PRINTF(6, 7);
 void request_accepted(engine *e, request *r, const wr_signed *s);
-const challenge *engine_match(engine *e, const char *operation_id, const wr_sshsig *sig);
-/* sign.c */
+/* A refusal of wr_decide: its rule id stands in front of its sentence. */
+void request_refused(engine *e, request *r, const wr_err *refusal);
+/* challenge.c */
 void engine_challenge(engine *e, request *r, const json_t *body);
-void engine_sign(engine *e, msg *m, const json_t *body);
 draft *engine_draft(engine *e, const char *id);
+void draft_clear(draft *d);
+/* sign.c */
+void engine_sign(engine *e, msg *m, const json_t *body);
+/* seat.c */
+/* What the engine can vouch for when s is signed from `from`: never better than what was signed.
+ * `why` says what lowered it, "" if nothing did. */
+wr_assurance engine_observe(const engine *e, const wr_signed *s, const peer *from, char *why,
+                            size_t size);
+void engine_fold_seat(engine *e, const wr_receipt *r);
+/* signers.c */
+/* The ledger keeps the signers as they were accepted, so that it can be verified by itself: `text`
+ * and, after it, every earlier entry that is not in it any more, valid until it was seen to be
+ * gone.
+ */
+WR_CHECKED int engine_keep_signers(engine *e, const char *text, size_t len, wr_err *err);
+WR_CHECKED int signers_merge(wr_buf *out, const char *text, size_t len, const char *old,
+                             size_t old_len, int64_t now_us, wr_err *err);
 /* view*.c */
 json_t *view_state(engine *e);
-json_t *view_operation(engine *e, const wr_op *op);
+json_t *view_operation(engine *e, const wr_op *op, bool brief); /* brief: without output */
 json_t *view_actions(engine *e, json_t **loss_of_first);
 json_t *view_action(engine *e, const wr_runbook *rb, size_t from, size_t to);
 json_t *view_loss(const wr_loss *loss, const char *from, const char *to);
@@ -214,6 +275,9 @@ WR_CHECKED int engine_threads_start(engine *e, wr_err *err);
 void engine_threads_stop(engine *e);
 /* api.c */
 WR_CHECKED api *api_start(const char *socket_path, const char *group, wr_queue *inbox, wr_err *err);
+/* From here every request is refused, and nothing more comes to the inbox. */
+void api_quiesce(api *a);
+/* Every request that came to the inbox must have been answered. NULL is fine. */
 void api_stop(api *a);
 void api_publish(api *a, uint64_t rev, const char *json, size_t len);
 void api_answer(api *a, request *r); /* resumes the connection */

@@ -104,7 +104,7 @@ int main(int argc, char **argv)
 	int rc = 2;
 	if (engine_boot(e, path, &err) != 0) {
 		fprintf(stderr, "warroomd: %s\n", err.msg);
-		engine_shutdown(e, e->api ? "start failed" : NULL);
+		engine_shutdown(e, "start failed");
 	} else {
 		printf("warroomd: ready, socket %s\n", e->cfg->socket);
 		fflush(stdout);

@@ -8,6 +8,9 @@
 #include "warroom/json.h"
 #include "warroom/text.h"
 
+/* Of one answer: the main loop reads them, and must not stand still for one reader. */
+#define RECEIPTS_BYTES (512u << 10)
+
 void request_json(engine *e, request *r, int status, json_t *body)
 {
 	wr_buf out = WR_BUF_INIT(32u << 20);
@@ -48,6 +51,68 @@ void request_accepted(engine *e, request *r, const wr_signed *s)
 	                       op ? wr_op_state_name(op->state) : "unknown"));
 }
 
+void request_refused(engine *e, request *r, const wr_err *refusal)
+{
+	char rule[24] = "";
+	const char *text = refusal->msg;
+	size_t n = strcspn(text, ":");
+	if (!strncmp(text, "A-", 2) && n < sizeof rule && text[n] == ':') {
+		memcpy(rule, text, n);
+		rule[n] = '\0';
+		text += n + 1;
+		text += *text == ' ';
+	}
+	bool seen = !strcmp(rule, "A-ASSURANCE") && e->flight_why[0];
+	request_error(e, r, 409, wr_err_name(refusal->code), rule, "%s%s%s", text, seen ? ": " : "",
+	              seen ? e->flight_why : "");
+}
+
+/* ---- which action ---- */
+
+static const wr_runbook *runbook_of(const engine *e, const char *action, const char *runbook)
+{
+	if (runbook && *runbook) return wr_config_runbook(e->cfg, runbook);
+	if (!action) return NULL;
+	if (!strcmp(action, "failover")) return wr_config_runbook_for(e->cfg, WR_RB_FAILOVER, NULL);
+	if (!strcmp(action, "failback")) return wr_config_runbook_for(e->cfg, WR_RB_FAILBACK, NULL);
+	return wr_config_runbook(e->cfg, action);
+}
+
+bool request_action(engine *e, request *r, const char *action, const char *from, const char *to,
+                    const char *runbook, candidate *out)
+{
+	const wr_region *fr = from ? wr_config_region(e->cfg, from) : NULL;
+	const wr_region *tr = to ? wr_config_region(e->cfg, to) : NULL;
+	if (!fr || !tr || fr == tr) {
+		request_error(e, r, 400, "invalid", "", "%s: name two different regions with from and to",
+		              !fr   ? "from is not a region of this platform"
+		              : !tr ? "to is not a region of this platform"
+		                    : "from and to are the same");
+		return false;
+	}
+	const wr_runbook *rb = runbook_of(e, action, runbook);
+	if (!rb) {
+		request_error(e, r, 400, "invalid", "",
+		              runbook && *runbook
+		                  ? "no runbook has this name"
+		                  : "no runbook for this action, or several: use failover or failback "
+		                    "and name the runbook, or a runbook's name alone");
+		return false;
+	}
+	if (action && ((!strcmp(action, "failover") && rb->kind != WR_RB_FAILOVER) ||
+	               (!strcmp(action, "failback") && rb->kind != WR_RB_FAILBACK))) {
+		request_error(e, r, 400, "invalid", "", "runbook %s is not a %s runbook", rb->name, action);
+		return false;
+	}
+	*out = (candidate){.kind = rb->kind,
+	                   .from = (size_t)(fr - e->cfg->regions),
+	                   .to = (size_t)(tr - e->cfg->regions),
+	                   .runbook = rb};
+	return true;
+}
+
+/* ---- the routes ---- */
+
 static void answer_plan(engine *e, request *r)
 {
 	candidate c;
@@ -86,7 +151,7 @@ static void answer_operation(engine *e, request *r)
 	wr_buf text = WR_BUF_INIT(WR_BLOB_MAX);
 	if (plan) wr_plan_text(plan, &text);
 	json_t *body = json_pack("{s:s}", "text", wr_buf_cstr(&text));
-	if (body && op) json_object_set_new(body, "operation", view_operation(e, op));
+	if (body && op) json_object_set_new(body, "operation", view_operation(e, op, false));
 	if (body && d)
 		json_object_set_new(body, "operation",
 		                    json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", d->id, "state", "draft",
@@ -100,12 +165,14 @@ static void answer_operation(engine *e, request *r)
 struct collect {
 	json_t *list;
 	int64_t left;
+	size_t bytes;
 };
 
 static int collect_receipt(void *ctx, const wr_receipt *rc)
 {
 	struct collect *c = ctx;
-	if (c->left-- <= 0) return 1;
+	if (c->left-- <= 0 || c->bytes >= RECEIPTS_BYTES) return 1;
+	c->bytes += rc->len;
 	json_t *one = wr_receipt_json(rc);
 	if (one) json_array_append_new(c->list, one);
 	return 0;
@@ -116,8 +183,16 @@ static void answer_receipts(engine *e, request *r)
 	wr_head head;
 	wr_ledger_head(e->ledger, &head);
 	int64_t limit = r->query_limit < 1 ? 1 : r->query_limit > 500 ? 500 : r->query_limit;
-	int64_t from = r->query_since; /* "from" is a region name elsewhere; a number here */
-	if (r->query_from) from = strtoll(r->query_from, NULL, 10);
+	int64_t from = -limit;
+	if (r->query_from) { /* a region's name elsewhere; a number here */
+		const char *digits = r->query_from + (*r->query_from == '-');
+		size_t n = strspn(digits, "0123456789");
+		if (!n || digits[n] || n > 18) {
+			request_error(e, r, 400, "invalid", "", "from: a receipt's number is needed");
+			return;
+		}
+		from = strtoll(r->query_from, NULL, 10);
+	}
 	if (from < 0) from = head.count + from;
 	if (from < 0) from = 0;
 	struct collect c = {.list = json_array(), .left = limit};

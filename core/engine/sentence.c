@@ -28,6 +28,7 @@ static const form forms[] = {
     {"step_intent", "{operation_id} {step} begins, attempt {attempt}"},
     {"step_result", "{operation_id} {step} {outcome} in {duration_ms} ms {error}"},
     {"step_uncertain", "{operation_id} {step} uncertain: {reason}"},
+    {"step_probing", "{operation_id} {step} is probed: was it done?"},
     {"step_ruled", "{operation_id} {step} ruled {ruling} by {by}"},
     {"operation_held", "{operation_id} held: {reason}"},
     {"operation_resumed", "{operation_id} goes on: {reason}"},
@@ -40,8 +41,23 @@ static const form forms[] = {
     {"region_role_changed", "{region} is now {role}"},
     {"regional_failover_completed",
      "{primary_region} → {secondary_region}: {status}, {total_failover_time_seconds} s in all"},
+    {"receipt_corruption_detected", "a damaged receipt was found"},
+    {"image_rebuild_executed", "images were rebuilt"},
     {"notification_sent", "{channel}: {subject} {outcome}"},
+    {"_failover_executed", "{primary_region} → {secondary_region}: {status}"}, /* any datastore's */
 };
+
+static const char *form_of(const char *operation)
+{
+	size_t n = strlen(operation);
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		size_t k = strlen(forms[i].operation);
+		bool suffix = forms[i].operation[0] == '_' && n > k;
+		if (!strcmp(forms[i].operation, suffix ? operation + (n - k) : operation))
+			return forms[i].text;
+	}
+	return "{reason}";
+}
 
 static void put_field(wr_buf *out, const wr_receipt *r, const char *name, size_t len)
 {
@@ -61,9 +77,7 @@ static void put_field(wr_buf *out, const wr_receipt *r, const char *name, size_t
 
 void receipt_sentence(const wr_receipt *r, char *out, size_t size)
 {
-	const char *text = "";
-	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-		if (!strcmp(forms[i].operation, r->operation)) text = forms[i].text;
+	const char *text = form_of(r->operation);
 	wr_buf b = WR_BUF_INIT(4096);
 	while (*text) {
 		const char *close = *text == '{' ? strchr(text, '}') : NULL;

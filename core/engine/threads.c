@@ -2,18 +2,23 @@
  * weights). */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "engine/engine.h"
 #include "warroom/log.h"
 
 #define AUDIT_EVERY_MS 60000
-#define NAP_MS         100
+#define AUDIT_SHARE    20 /* a long ledger is audited less often: a twentieth of the time at most */
 
-/* Sleeps until due or the engine stops; false when stopping. */
+/* Sleeps until due (monotonic) or the engine stops; false when stopping. */
 static bool nap_until(engine *e, int64_t due_ms)
 {
-	while (!atomic_load(&e->stopping) && wr_mono_ms(e->clock) < due_ms) usleep(NAP_MS * 1000);
+	struct timespec until = {.tv_sec = (time_t)(due_ms / 1000),
+	                         .tv_nsec = (long)(due_ms % 1000) * 1000000L};
+	pthread_mutex_lock(&e->nap_lock);
+	while (!atomic_load(&e->stopping) && wr_mono_ms(e->clock) < due_ms)
+		(void)pthread_cond_timedwait(&e->nap, &e->nap_lock, &until);
+	pthread_mutex_unlock(&e->nap_lock);
 	return !atomic_load(&e->stopping);
 }
 
@@ -44,8 +49,10 @@ static void *auditor_main(void *ctx)
 	engine *e = ctx;
 	int64_t due = 0;
 	while (nap_until(e, due)) {
+		int64_t began = wr_mono_ms(e->clock);
 		audit_once(e);
-		due = wr_mono_ms(e->clock) + AUDIT_EVERY_MS;
+		int64_t now = wr_mono_ms(e->clock), rest = (now - began) * AUDIT_SHARE;
+		due = now + (rest > AUDIT_EVERY_MS ? rest : AUDIT_EVERY_MS);
 	}
 	return NULL;
 }
@@ -72,7 +79,7 @@ static void *traffic_main(void *ctx)
 	engine *e = ctx;
 	int64_t due[WR_MAX_TRAFFIC] = {0};
 	for (;;) {
-		int64_t next = INT64_MAX;
+		int64_t next = wr_mono_ms(e->clock) + AUDIT_EVERY_MS;
 		for (size_t i = 0; i < e->cfg->traffic_count && !atomic_load(&e->stopping); i++) {
 			if (wr_mono_ms(e->clock) >= due[i]) {
 				watch_weights(e, i);
@@ -86,20 +93,22 @@ static void *traffic_main(void *ctx)
 
 int engine_threads_start(engine *e, wr_err *err)
 {
-	if (pthread_create(&e->auditor, NULL, auditor_main, e) != 0)
-		return wr_fail(err, WR_E_IO, "cannot start a thread");
+	int rc = pthread_create(&e->auditor, NULL, auditor_main, e);
+	if (rc != 0) return wr_fail_errno(err, rc, "cannot start the auditor's thread");
 	e->auditor_up = true;
-	if (e->cfg->traffic_count) {
-		if (pthread_create(&e->traffic_watch, NULL, traffic_main, e) != 0)
-			return wr_fail(err, WR_E_IO, "cannot start a thread");
-		e->traffic_up = true;
-	}
+	if (!e->cfg->traffic_count) return 0;
+	rc = pthread_create(&e->traffic_watch, NULL, traffic_main, e);
+	if (rc != 0) return wr_fail_errno(err, rc, "cannot start the traffic watch's thread");
+	e->traffic_up = true;
 	return 0;
 }
 
 void engine_threads_stop(engine *e)
 {
+	pthread_mutex_lock(&e->nap_lock);
 	atomic_store(&e->stopping, true);
+	pthread_cond_broadcast(&e->nap);
+	pthread_mutex_unlock(&e->nap_lock);
 	if (e->auditor_up) pthread_join(e->auditor, NULL);
 	if (e->traffic_up) pthread_join(e->traffic_watch, NULL);
 	e->auditor_up = e->traffic_up = false;

@@ -9,6 +9,10 @@
 
 #include "warroom/text.h"
 
+#define LATE_WINDOW_MS 10000
+#define LATE_LEAST     10 /* fewer happen when a machine takes a breath */
+#define LATE_SHARE     20
+
 void put(json_t *obj, const char *key, json_t *value)
 {
 	(void)json_object_set_new(obj, key, value);
@@ -347,17 +351,47 @@ static json_t *view_incident(const engine *e, int64_t *started)
 	return o;
 }
 
-static json_t *view_engine(engine *e)
+static int64_t rss_kb(void)
 {
-	wr_prober_stats st = {0};
-	if (e->prober) wr_prober_get_stats(e->prober, &st);
+	long long pages = -1, size;
+	FILE *f = fopen("/proc/self/statm", "re");
+	if (!f) return -1;
+	if (fscanf(f, "%lld %lld", &size, &pages) != 2) pages = -1;
+	fclose(f);
+	return pages < 0 ? -1 : pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* Says so while more than one probe in LATE_SHARE begins late, or samples are dropped. */
+static void watch_lateness(engine *e, const wr_prober_stats *st, uint64_t dropped)
+{
+	int64_t now = wr_mono_ms(e->clock);
+	if (e->late_ms && now - e->late_ms < LATE_WINDOW_MS) return;
+	uint64_t done = st->done - e->late_done, late = st->late - e->late_late,
+	         lost = dropped - e->late_dropped;
+	e->late_text[0] = '\0';
+	if (lost)
+		snprintf(e->late_text, sizeof e->late_text,
+		         "SAMPLES DROPPED: %llu in %d s; the engine does not keep up",
+		         (unsigned long long)lost, LATE_WINDOW_MS / 1000);
+	else if (late >= LATE_LEAST && late * LATE_SHARE > done)
+		snprintf(e->late_text, sizeof e->late_text,
+		         "PROBES LATE: %llu of %llu in %d s; this machine is too busy",
+		         (unsigned long long)late, (unsigned long long)done, LATE_WINDOW_MS / 1000);
+	e->late_done = st->done;
+	e->late_late = st->late;
+	e->late_dropped = dropped;
+	e->late_ms = now;
+}
+
+static json_t *view_engine(const wr_prober_stats *st, uint64_t dropped)
+{
 	struct rusage ru = {0};
 	getrusage(RUSAGE_SELF, &ru);
 	json_t *o = json_object();
-	put_int(o, "probes_done", (int64_t)st.done);
-	put_int(o, "probes_late", (int64_t)st.late);
-	put_int(o, "queue_dropped", (int64_t)wr_queue_dropped(e->samples));
-	put_int(o, "rss_kb", ru.ru_maxrss);
+	put_int(o, "probes_done", (int64_t)st->done);
+	put_int(o, "probes_late", (int64_t)st->late);
+	put_int(o, "queue_dropped", (int64_t)dropped);
+	put_int(o, "rss_kb", rss_kb());
 	put_int(o, "cpu_ms",
 	        (ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000 +
 	            (ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1000);
@@ -397,7 +431,10 @@ static json_t *view_all_operations(engine *e)
 	const wr_op *ops[10];
 	size_t n = wr_state_ops(e->state, ops, 10);
 	json_t *list = json_array();
-	for (size_t i = 0; i < n; i++) (void)json_array_append_new(list, view_operation(e, ops[i]));
+	/* What old operations printed would make up most of the state: it is at /v1/operations/ID. */
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append_new(list,
+		                            view_operation(e, ops[i], i > 0 && wr_op_final(ops[i]->state)));
 	return list;
 }
 
@@ -406,6 +443,10 @@ json_t *view_state(engine *e)
 	json_t *o = json_object(), *loss = NULL;
 	char hash[WR_HEX_LEN];
 	int64_t impact = 0;
+	wr_prober_stats st = {0};
+	uint64_t dropped = wr_queue_dropped(e->samples);
+	if (e->prober) wr_prober_get_stats(e->prober, &st);
+	watch_lateness(e, &st, dropped);
 	wr_hex(hash, e->cfg->hash, sizeof e->cfg->hash);
 	put_int(o, "rev", (int64_t)e->rev);
 	put(o, "now", view_time(wr_wall_us(e->clock)));
@@ -416,7 +457,7 @@ json_t *view_state(engine *e)
 	put(o, "started", view_time(e->started_us));
 	put_int(o, "epoch", e->epoch);
 	put_str(o, "config_hash", hash);
-	put_str(o, "banner", e->banner);
+	put_str(o, "banner", e->banner[0] ? e->banner : e->late_text);
 	put(o, "incident", view_incident(e, &impact));
 	put(o, "rto", view_rto(e, impact));
 	json_t *iso = json_object();
@@ -438,6 +479,6 @@ json_t *view_state(engine *e)
 	put(policy, "failback", view_policy(&e->cfg->approve_failback));
 	put(policy, "other", view_policy(&e->cfg->approve_other));
 	put(o, "policy", policy);
-	put(o, "engine", view_engine(e));
+	put(o, "engine", view_engine(&st, dropped));
 	return o;
 }

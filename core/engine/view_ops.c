@@ -5,21 +5,29 @@
 #include "engine/view.h"
 #include "warroom/json.h"
 
+#define CANDIDATES_MAX 32 /* each costs a table of guards, several times a second */
+
+/* A candidate for each runbook of the kind from the primary to each region that may take over. */
+static size_t add_candidates(const engine *e, wr_runbook_kind kind, candidate *out, size_t n,
+                             size_t max)
+{
+	int primary = wr_state_primary(e->state);
+	for (size_t r = 0; primary >= 0 && r < e->cfg->region_count; r++) {
+		bool fits = kind == WR_RB_FAILBACK ? e->cfg->regions[r].role == WR_PRIMARY
+		                                   : e->cfg->regions[r].role != WR_WITNESS;
+		if (!fits || (int)r == primary) continue;
+		for (size_t i = 0; i < e->cfg->runbook_count && n < max; i++)
+			if (e->cfg->runbooks[i].kind == kind)
+				out[n++] = (candidate){kind, (size_t)primary, r, &e->cfg->runbooks[i]};
+	}
+	return n;
+}
+
 size_t engine_candidates(const engine *e, candidate *out, size_t max)
 {
-	size_t n = 0;
-	int primary = wr_state_primary(e->state);
-	if (primary < 0) return 0;
-	const wr_runbook *over = wr_config_runbook_for(e->cfg, WR_RB_FAILOVER, NULL);
-	const wr_runbook *back = wr_config_runbook_for(e->cfg, WR_RB_FAILBACK, NULL);
 	/* Away from home, going home comes first. */
-	for (size_t r = 0; r < e->cfg->region_count && n < max; r++)
-		if (back && (int)r != primary && e->cfg->regions[r].role == WR_PRIMARY)
-			out[n++] = (candidate){WR_RB_FAILBACK, (size_t)primary, r, back};
-	for (size_t r = 0; r < e->cfg->region_count && n < max; r++)
-		if (over && (int)r != primary && e->cfg->regions[r].role != WR_WITNESS)
-			out[n++] = (candidate){WR_RB_FAILOVER, (size_t)primary, r, over};
-	return n;
+	size_t n = add_candidates(e, WR_RB_FAILBACK, out, 0, max);
+	return add_candidates(e, WR_RB_FAILOVER, out, n, max);
 }
 
 json_t *view_loss(const wr_loss *loss, const char *from, const char *to)
@@ -79,7 +87,7 @@ json_t *view_action(engine *e, const wr_runbook *rb, size_t from, size_t to)
 
 json_t *view_actions(engine *e, json_t **loss_of_first)
 {
-	candidate c[WR_MAX_REGIONS * 2];
+	candidate c[CANDIDATES_MAX];
 	size_t n = engine_candidates(e, c, sizeof c / sizeof *c);
 	json_t *list = json_array();
 	for (size_t i = 0; i < n; i++) {
@@ -122,7 +130,16 @@ static json_t *view_gate(const engine *e, const wr_op *op, size_t i)
 	return o;
 }
 
-static json_t *view_step(const engine *e, const wr_op *op, size_t i, const json_t *plan_step)
+static const char *live_text(const engine *e, const wr_op *op, size_t i)
+{
+	for (size_t k = 0; k < LIVES; k++)
+		if (!strcmp(e->live[k].operation_id, op->id) && e->live[k].index == i)
+			return e->live[k].text;
+	return "";
+}
+
+static json_t *view_step(const engine *e, const wr_op *op, size_t i, const json_t *plan_step,
+                         bool brief)
 {
 	static const char *const copied[] = {"name", "kind",    "phase",  "class",
 	                                     "why",  "look_at", "danger", "go_back"};
@@ -140,9 +157,8 @@ static json_t *view_step(const engine *e, const wr_op *op, size_t i, const json_
 	put_int(o, "usual_ms", wr_json_int(plan_step, "usual_ms", 0));
 	put_int(o, "timeout_ms", wr_json_int(plan_step, "timeout_ms", 0));
 	put_str(o, "error", s->error);
-	bool live = s->intent_open && !strcmp(e->live.operation_id, op->id) && e->live.index == i &&
-	            e->live.text[0];
-	put_str(o, "output", live ? e->live.text : s->output);
+	const char *live = s->intent_open ? live_text(e, op, i) : "";
+	put_str(o, "output", brief ? "" : *live ? live : s->output);
 	const json_t *ask = plan_step ? wr_json_get(plan_step, "/manual/ask") : NULL;
 	put_str(o, "ask", json_is_string(ask) ? json_string_value(ask) : "");
 	put_bool(o, "has_rollback", plan_step && json_object_get(plan_step, "rollback") != NULL);
@@ -180,20 +196,17 @@ static int64_t predicted_left_ms(const engine *e, const wr_op *op, const json_t 
 	return left;
 }
 
-json_t *view_operation(engine *e, const wr_op *op)
+json_t *view_operation(engine *e, const wr_op *op, bool brief)
 {
 	const json_t *plan_steps = op->plan ? json_object_get(op->plan, "steps") : NULL;
 	const json_t *loss = op->plan ? json_object_get(op->plan, "loss") : NULL;
 	int64_t now = wr_wall_us(e->clock);
-	int64_t current = -1;
+	bool begun =
+	    op->state == WR_OP_RUNNING || op->state == WR_OP_HELD || op->state == WR_OP_ROLLING_BACK;
 	json_t *o = json_object(), *steps = json_array();
-	for (size_t i = 0; i < op->step_count; i++) {
-		const wr_op_step *s = &op->steps[i];
-		if (current < 0 && (s->intent_open || s->state == WR_SS_UNCERTAIN ||
-		                    s->state == WR_SS_RUNNING || s->state == WR_SS_UNDOING))
-			current = (int64_t)i;
-		(void)json_array_append_new(steps, view_step(e, op, i, json_array_get(plan_steps, i)));
-	}
+	for (size_t i = 0; i < op->step_count; i++)
+		(void)json_array_append_new(steps,
+		                            view_step(e, op, i, json_array_get(plan_steps, i), brief));
 	const wr_runbook *rb = wr_config_runbook(e->cfg, op->runbook);
 	int64_t end = op->finished_us ? op->finished_us : now;
 	put_str(o, "id", op->id);
@@ -222,7 +235,7 @@ json_t *view_operation(engine *e, const wr_op *op)
 	        op->impact_us && op->rto_ms > 0 ? op->rto_ms - (end - op->impact_us) / 1000 : -1);
 	put_int(o, "predicted_left_ms",
 	        wr_op_final(op->state) ? 0 : predicted_left_ms(e, op, plan_steps));
-	put_int(o, "current", current);
+	put_int(o, "current", begun ? wr_op_current(op) : -1);
 	put(o, "loss", loss ? json_deep_copy(loss) : json_null());
 	put(o, "quorum", view_quorum(e, op));
 	put(o, "approvals", view_approvals(e, op));
