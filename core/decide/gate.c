@@ -2,7 +2,8 @@
  *
  * It may be looked at at every tick: it fails at the first breach and passes only when the time is
  * over, so that looking often changes nothing. Samples are counted from the numbers recorded in the
- * intent; what was measured before the soak proves nothing about it. */
+ * intent; what was measured before the soak proves nothing about it, and a sample that says nothing
+ * proves nothing at all. */
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +31,11 @@ static int find_signal(const wr_config *cfg, const char *name)
 	return -1;
 }
 
+int64_t wr_evidence(const wr_signal_view *v)
+{
+	return (int64_t)(v->samples - v->mute_samples);
+}
+
 static void add_signal(gate_sum *g, const wr_world *w, const char *name, int64_t before,
                        int64_t needed)
 {
@@ -41,7 +47,7 @@ static void add_signal(gate_sum *g, const wr_world *w, const char *name, int64_t
 		return;
 	}
 	const wr_signal_view *v = &w->signals[i];
-	int64_t n = (int64_t)v->samples - before;
+	int64_t n = wr_evidence(v) - before;
 	if (n < 0) n = 0;
 	if (n < g->fewest) g->fewest = n;
 	if (n == 0)

@@ -15,10 +15,14 @@ static bool fresh(int64_t last_us, int64_t interval_ms, int64_t now_us)
 	return last_us > 0 && now_us - last_us <= 3 * interval_ms * US_PER_MS;
 }
 
-static bool truthy(const wr_value *v)
+/* Yes or no; of any other text it is not known which (law 7). */
+static wr_truth truthy(const wr_value *v)
 {
-	return (v->type == WR_V_BOOL && v->truth) || (v->type == WR_V_NUM && v->num != 0) ||
-	       (v->type == WR_V_STR && !strcmp(v->str, "true"));
+	if (v->type == WR_V_BOOL) return v->truth ? WR_TRUE : WR_FALSE;
+	if (v->type == WR_V_NUM) return v->num != 0 ? WR_TRUE : WR_FALSE;
+	if (v->type == WR_V_STR && !strcmp(v->str, "true")) return WR_TRUE;
+	if (v->type == WR_V_STR && !strcmp(v->str, "false")) return WR_FALSE;
+	return WR_UNKNOWN;
 }
 
 static void value_text(char *out, size_t size, const wr_value *v)
@@ -254,12 +258,17 @@ static void judge_freeze(guard_case *c, size_t i, bool several)
 	wr_guard *row = fact_row(c, i, several);
 	if (!row) return;
 	bool known = m->last.type != WR_V_NONE && fresh(m->last_us, f->interval_ms, c->now_us);
-	bool frozen = known && truthy(&m->last), outage = c->kind == WR_RB_FAILOVER;
-	const char *seen = !known    ? m->last_us ? "no fresh value" : "not measured yet"
-	                   : !frozen ? "no change freeze"
-	                   : outage  ? "a change freeze is on; an outage goes before it"
-	                             : "a change freeze is on";
-	wr_gate_verdict verdict = !known ? WR_GATE_NO_DATA : frozen && !outage ? WR_FAIL : WR_PASS;
+	wr_truth frozen = known ? truthy(&m->last) : WR_UNKNOWN;
+	bool outage = c->kind == WR_RB_FAILOVER;
+	const char *seen = !known                 ? m->last_us ? "no fresh value" : "not measured yet"
+	                   : frozen == WR_UNKNOWN ? "neither yes nor no: state a need for this fact"
+	                   : frozen == WR_FALSE   ? "no change freeze"
+	                   : outage               ? "a change freeze is on; an outage goes before it"
+	                                          : "a change freeze is on";
+	wr_gate_verdict verdict = !known                         ? WR_GATE_NO_DATA
+	                          : frozen == WR_UNKNOWN         ? WR_INCONCLUSIVE
+	                          : frozen == WR_TRUE && !outage ? WR_FAIL
+	                                                         : WR_PASS;
 	wr_guard_say(row, verdict, seen, outage ? "known" : "no change freeze", "lift the freeze");
 }
 

@@ -154,7 +154,15 @@ bool wr_drifted(const wr_decision *d, const wr_op *op);
 /* signed.c */
 void wr_decide_propose(wr_decision *d);
 void wr_decide_signed(wr_decision *d);
+/* Does what was signed (hold, abort) and recorded, but cut off by a crash from what follows. */
+bool wr_take_up(wr_decision *d, const wr_op *op);
 /* run.c */
+/* Two different people with different keys said the same of the step called `name`, since it was
+ * held, and both are valid at `at_us`; cfg: and are operators still, NULL: whoever they are now. */
+bool wr_find_ruling(const wr_config *cfg, const wr_op *op, size_t index, const char *name,
+                    int64_t at_us, const wr_approval **one, const wr_approval **two);
+/* How many samples of the signal said something (law 7: the others are no evidence). */
+int64_t wr_evidence(const wr_signal_view *v);
 void wr_decide_started(wr_decision *d);
 void wr_decide_result(wr_decision *d);
 void wr_decide_probed(wr_decision *d);

@@ -118,11 +118,11 @@ static void set_baseline(const wr_decision *d, json_t *r, const json_t *soak)
 	size_t i;
 	json_t *gate;
 	json_array_foreach (json_object_get(soak, "gates"), i, gate) {
-		uint64_t samples = 0;
+		int64_t samples = 0;
 		for (size_t k = 0; k < d->cfg->signal_count; k++)
 			if (!strcmp(d->cfg->signals[k].name, json_string_value(gate)))
-				samples = d->w->signals[k].samples;
-		wr_buf_addf(&list, "%s%llu", i ? "," : "", (unsigned long long)samples);
+				samples = wr_evidence(&d->w->signals[k]);
+		wr_buf_addf(&list, "%s%lld", i ? "," : "", (long long)samples);
 	}
 	wr_set_str(r, "baseline", wr_buf_ok(&list) ? wr_buf_cstr(&list) : "");
 	wr_buf_free(&list);

@@ -74,6 +74,7 @@ void wr_signal_take(wr_signal_view *v, wr_signal_track *t, const wr_signal *cfg,
 	v->samples++;
 	if (bad == WR_TRUE) v->bad_samples++;
 	if (bad == WR_UNKNOWN || (bad == WR_TRUE && distrust)) {
+		v->mute_samples++;
 		remember(v, SEEN_UNKNOWN);
 		return;
 	}

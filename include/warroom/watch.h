@@ -92,6 +92,7 @@ typedef struct wr_signal_view {
 	int64_t last_us;           /* of the last sample; 0 never */
 	wr_sample last;
 	uint64_t samples, bad_samples;
+	uint64_t mute_samples; /* that said neither good nor bad, or were not believed */
 	unsigned char
 	    history[WR_HISTORY]; /* ring: 0 none, 1 good, 2 bad, 3 unknown; newest at (head-1) */
 	unsigned history_head;   /* always < WR_HISTORY */

@@ -79,6 +79,16 @@ static void breaches_after_three(void **state)
 	assert_int_equal(v->samples, 4);
 }
 
+/* What says neither good nor bad is a sample, but no evidence. */
+static void mute_samples_are_counted(void **state)
+{
+	plant *p = *state;
+	const wr_signal_view *v = feed(p, "ggubu");
+	assert_int_equal(v->samples, 5);
+	assert_int_equal(v->mute_samples, 2);
+	assert_int_equal(v->bad_samples, 1);
+}
+
 static void good_between_starts_over(void **state)
 {
 	plant *p = *state;
@@ -595,6 +605,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    T(names),
 	    T(breaches_after_three),
+	    T(mute_samples_are_counted),
 	    T(good_between_starts_over),
 	    T(clears_after_two),
 	    T(silence_is_no_evidence),
