@@ -328,6 +328,17 @@ static void fold_probing(wr_state *s, const wr_receipt *r)
 	f.st->probe_us = r->timestamp_us;
 }
 
+/* Is it what two people are on record with? The receipt alone is only what an engine said. */
+static bool ruled_by_two(const step_ref *f, const wr_receipt *r, const char *ruling)
+{
+	char step[64];
+	const wr_approval *one, *two;
+	STR(r, "step", step);
+	if (f->op->plan && strcmp(step, wr_op_step_name(f->op, f->index)) != 0) return false;
+	return wr_find_ruling(NULL, f->op, f->index, step, r->timestamp_us, &one, &two) &&
+	       !strcmp(strrchr(one->decision, ':') + 1, ruling);
+}
+
 static void fold_ruled(wr_state *s, const wr_receipt *r)
 {
 	step_ref f;
@@ -335,7 +346,7 @@ static void fold_ruled(wr_state *s, const wr_receipt *r)
 	if (!step_of(s, r, &f)) return;
 	wr_op_step *st = f.st;
 	STR(r, "ruling", ruling);
-	if (f.op->state != WR_OP_HELD || st->intent_open) {
+	if (f.op->state != WR_OP_HELD || st->intent_open || !ruled_by_two(&f, r, ruling)) {
 		s->contradictions++;
 		return;
 	}

@@ -286,27 +286,25 @@ static void progress_back(wr_decision *d, const wr_op *op)
 
 /* ---- held ---- */
 
-static bool counts_as_ruling(const wr_op *op, const wr_approval *a, const wr_op_step *st,
-                             int64_t now_us)
+static bool counts_as_ruling(const wr_config *cfg, const wr_op *op, const wr_approval *a,
+                             const wr_op_step *st, int64_t at_us)
 {
-	return !strncmp(a->decision, "rule:", 5) && a->expires_us > now_us && a->seq > op->held_seq &&
-	       a->seq > st->ruled_seq;
+	return !strncmp(a->decision, "rule:", 5) && a->expires_us > at_us && a->seq > op->held_seq &&
+	       a->seq > st->ruled_seq && (!cfg || wr_config_operator(cfg, a->principal));
 }
 
-/* Two different people with different keys said the same of the step. */
-static bool find_ruling(const wr_op *op, size_t index, int64_t now_us, const wr_approval **one,
-                        const wr_approval **two)
+bool wr_find_ruling(const wr_config *cfg, const wr_op *op, size_t index, const char *name,
+                    int64_t at_us, const wr_approval **one, const wr_approval **two)
 {
-	const char *name = wr_op_step_name(op, index);
 	size_t len = strlen(name);
 	for (size_t i = 0; i < op->approval_count; i++) {
 		const wr_approval *a = &op->approvals[i];
-		if (!counts_as_ruling(op, a, &op->steps[index], now_us)) continue;
+		if (!counts_as_ruling(cfg, op, a, &op->steps[index], at_us)) continue;
 		if (strncmp(a->decision + 5, name, len) != 0 || a->decision[5 + len] != ':') continue;
 		for (size_t k = i + 1; k < op->approval_count; k++) {
 			const wr_approval *b = &op->approvals[k];
 			if (strcmp(a->decision, b->decision) != 0 ||
-			    !counts_as_ruling(op, b, &op->steps[index], now_us))
+			    !counts_as_ruling(cfg, op, b, &op->steps[index], at_us))
 				continue;
 			if (!strcmp(a->principal, b->principal) || !strcmp(a->fingerprint, b->fingerprint))
 				continue;
@@ -322,7 +320,10 @@ static bool progress_ruling(wr_decision *d, const wr_op *op)
 {
 	const wr_approval *one, *two;
 	for (size_t i = 0; i < op->step_count; i++) {
-		if (op->steps[i].intent_open || !find_ruling(op, i, d->now_us, &one, &two)) continue;
+		if (op->steps[i].intent_open ||
+		    !wr_find_ruling(d->cfg, op, i, wr_op_step_name(op, i),
+		                    d->now_us + WR_APPROVAL_MARGIN_US, &one, &two))
+			continue;
 		char by[160];
 		wr_put(by, sizeof by, "%s,%s", one->principal, two->principal);
 		bool back = op->held_from == WR_OP_ROLLING_BACK;
@@ -383,6 +384,7 @@ void wr_decide_operations(wr_decision *d)
 	for (size_t i = n; i-- > 0;) {
 		const wr_op *op = ops[i];
 		if (wr_room(d) < 8) return; /* the rest at the next tick, which is due at once */
+		if (wr_take_up(d, op)) continue;
 		switch (op->state) {
 		case WR_OP_PROPOSED:
 		case WR_OP_APPROVED:

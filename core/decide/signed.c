@@ -3,7 +3,9 @@
  * The signature itself is verified before (its text, its key, whose key it is); here the claim is
  * held against the plan, the policy and the operation machine. Every refusal has a rule id, A-…,
  * and a sentence. A recorded signature is a receipt; what follows from approvals, rulings and ticks
- * is decided from the record at the next tick, so that a crash between the two changes nothing. */
+ * is decided from the record at the next tick, so that a crash between the two changes nothing.
+ * What follows at once from a hold or an abort is taken up from the record when a crash cut it off.
+ */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -305,16 +307,21 @@ static bool signed_deny(wr_decision *d, const wr_op *op)
 	return wr_emit(d, r);
 }
 
+static bool emit_hold(wr_decision *d, const wr_op *op, const char *principal, const char *note)
+{
+	json_t *r =
+	    wr_transition(d, op, op->state == WR_OP_RUNNING ? "R-HOLD" : "B-HOLD", "held by %s%s%s",
+	                  principal, note && *note ? ": " : "", note ? note : "");
+	wr_set_str(r, "actor", principal);
+	wr_set_str(r, "rule", HOLD_OPERATOR);
+	return wr_emit(d, r);
+}
+
 static bool signed_hold(wr_decision *d, const wr_op *op)
 {
 	const wr_signed *s = d->ev->sign;
 	emit_approval(d, s);
-	json_t *r =
-	    wr_transition(d, op, op->state == WR_OP_RUNNING ? "R-HOLD" : "B-HOLD", "held by %s%s%s",
-	                  s->principal, s->note && *s->note ? ": " : "", s->note ? s->note : "");
-	wr_set_str(r, "actor", s->principal);
-	wr_set_str(r, "rule", HOLD_OPERATOR);
-	return wr_emit(d, r);
+	return emit_hold(d, op, s->principal, s->note);
 }
 
 static bool signed_resume(wr_decision *d, const wr_op *op)
@@ -366,6 +373,34 @@ static const char *abort_rule(const wr_op *op)
 	}
 }
 
+static bool emit_abort(wr_decision *d, const wr_op *op, const char *principal, const char *note)
+{
+	const char *rule = abort_rule(op);
+	json_t *r = wr_transition(d, op, rule, "aborted by %s%s%s", principal,
+	                          note && *note ? ": " : "", note ? note : "");
+	wr_set_str(r, "actor", principal);
+	if (wr_op_final(wr_rule_id(rule)->to))
+		wr_set_finish(d, r, op);
+	else
+		cancel_waits(d, op);
+	return wr_emit(d, r);
+}
+
+bool wr_take_up(wr_decision *d, const wr_op *op)
+{
+	bool moving = op->state == WR_OP_RUNNING || op->state == WR_OP_ROLLING_BACK;
+	bool ends = wr_rule_for(op->state, "abort") && !op->abort_requested &&
+	            (op->state != WR_OP_HELD || op->held_from != WR_OP_ROLLING_BACK);
+	static const char after[] = "as recorded before a restart";
+	for (size_t i = 0; i < op->approval_count; i++) {
+		const wr_approval *a = &op->approvals[i];
+		if (ends && !strcmp(a->decision, "abort")) return emit_abort(d, op, a->principal, after);
+		if (moving && !strcmp(a->decision, "hold") && a->seq > op->held_seq)
+			return emit_hold(d, op, a->principal, after);
+	}
+	return false;
+}
+
 static bool signed_abort(wr_decision *d, const wr_op *op)
 {
 	const wr_signed *s = d->ev->sign;
@@ -375,15 +410,7 @@ static bool signed_abort(wr_decision *d, const wr_op *op)
 	if (op->abort_requested && op->plan)
 		return refuse(d, WR_E_CONFLICT, "A-TWICE", "%s: abort was asked for already", op->id);
 	emit_approval(d, s);
-	const char *rule = abort_rule(op);
-	json_t *r = wr_transition(d, op, rule, "aborted by %s%s%s", s->principal,
-	                          s->note && *s->note ? ": " : "", s->note ? s->note : "");
-	wr_set_str(r, "actor", s->principal);
-	if (wr_op_final(wr_rule_id(rule)->to))
-		wr_set_finish(d, r, op);
-	else
-		cancel_waits(d, op);
-	return wr_emit(d, r);
+	return emit_abort(d, op, s->principal, s->note);
 }
 
 /* May two people rule on this step now, and so? */

@@ -91,8 +91,29 @@ op_slot *wr_slot_add(wr_state *s, const char *id)
 	return slot;
 }
 
-static void slot_set_plan(op_slot *slot, json_t *plan)
+/* People approve the plan by its hash, and the receipt that proposes it repeats parts of it: what
+ * policy, which regions, which group. Where the two differ, nobody knows what was approved. */
+static bool plan_is_of(const wr_op *op, const json_t *plan)
 {
+	const struct {
+		const char *key, *said;
+	} parts[] = {{"kind", wr_runbook_kind_name(op->kind)},
+	             {"runbook", op->runbook},
+	             {"group", op->group},
+	             {"from", op->from},
+	             {"to", op->to},
+	             {"steps_hash", op->steps_hash}};
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		if (strcmp(wr_json_str(plan, parts[i].key, ""), parts[i].said) != 0) return false;
+	return true;
+}
+
+static void slot_set_plan(wr_state *s, op_slot *slot, json_t *plan)
+{
+	if (!plan_is_of(&slot->op, plan)) {
+		s->contradictions++;
+		return;
+	}
 	slot->op.plan = json_incref(plan);
 	size_t n = json_array_size(json_object_get(plan, "steps"));
 	slot->op.step_count = n < WR_MAX_STEPS ? n : WR_MAX_STEPS;
@@ -102,7 +123,7 @@ void wr_slot_bind_plan(wr_state *s, op_slot *slot)
 {
 	for (size_t i = 0; i < WR_PLANS_WAIT && !slot->op.plan; i++) {
 		if (!s->plans[i].plan || strcmp(s->plans[i].hash, slot->op.plan_hash) != 0) continue;
-		slot_set_plan(slot, s->plans[i].plan);
+		slot_set_plan(s, slot, s->plans[i].plan);
 		json_decref(s->plans[i].plan);
 		s->plans[i].plan = NULL;
 	}
@@ -122,7 +143,7 @@ void wr_state_put_plan(wr_state *s, const char *plan_hash, json_t *plan)
 	for (size_t i = 0; i < s->op_count; i++) {
 		op_slot *slot = s->ops[i];
 		if (strcmp(slot->op.plan_hash, hex) != 0) continue;
-		if (!slot->op.plan) slot_set_plan(slot, plan);
+		if (!slot->op.plan) slot_set_plan(s, slot, plan);
 		bound = true;
 	}
 	if (bound) {

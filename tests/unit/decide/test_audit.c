@@ -1,0 +1,432 @@
+/* test_audit.c: attacks on the laws: records that say more than people signed, crashes inside a
+ * unit of receipts, and a source of evidence that is missing (each one, one at a time). */
+#include "laws.h"
+
+/* What a crash leaves: the first `count` receipts. */
+static void cut(lab *l, size_t count)
+{
+	assert_true(count > 0 && count <= l->count);
+	for (size_t i = count; i < l->count; i++) {
+		free(l->lines[i]);
+		json_decref(l->receipts[i]);
+	}
+	l->count = count;
+	if (l->checked > count) l->checked = count;
+	wr_receipt r;
+	wr_err err;
+	assert_int_equal(
+	    wr_receipt_parse(&r, l->lines[count - 1], strlen(l->lines[count - 1]), true, &err),
+	    WR_RF_OK);
+	memcpy(l->head, r.hash, sizeof l->head);
+	lab_crash(l);
+}
+
+/* ---- records that say more than people signed ---- */
+
+static void at_failed_fence(lab *l)
+{
+	lab_lawful(l);
+	l->fo[FENCE].retries = 0;
+	lab_failover(l);
+	lab_run(l, FENCE);
+	lab_finish(l, WR_OUT_FAILED);
+	lab_held_for(l, "HOLD-FAILED");
+}
+
+static json_t *ruling(const char *step_name, int index, const char *what)
+{
+	return json_pack("{s:s, s:s, s:s, s:i, s:b, s:s, s:s}", "operation", "step_ruled",
+	                 "operation_id", "op-1", "step", step_name, "index", index, "undo", 0, "ruling",
+	                 what, "by", "alice,bob");
+}
+
+/* Laws 3 and 6: nobody ruled, so nothing was ruled. */
+static void a_ruling_of_nobody(void **state)
+{
+	(void)state;
+	lab l;
+	at_failed_fence(&l);
+	l.law = NULL; /* it would rightly complain about what comes now */
+	lab_append(&l, ruling("fence", FENCE, "skip"));
+	assert_int_equal(wr_state_contradictions(l.s), 1);
+	lab_settle(&l);
+	lab_held_for(&l, "HOLD-FAILED");
+	assert_int_equal(step(&l, FENCE)->state, WR_SS_FAILED);
+	/* One person is not two, two who disagree are not two, and names do not stand for each other.
+	 */
+	assert_true(lab_says(&l, "alice", "rule:fence:skip"));
+	assert_true(lab_says(&l, "bob", "rule:fence:not_done"));
+	lab_append(&l, ruling("fence", FENCE, "skip"));
+	lab_append(&l, ruling("fence", FENCE, "not_done"));
+	lab_append(&l, ruling("freeze", FENCE, "skip"));
+	assert_int_equal(wr_state_contradictions(l.s), 4);
+	lab_held_for(&l, "HOLD-FAILED");
+	assert_true(lab_says(&l, "bob", "rule:fence:skip"));
+	assert_int_equal(step(&l, FENCE)->state, WR_SS_SKIPPED);
+	lab_state_is(&l, WR_OP_RUNNING);
+	assert_int_equal(wr_state_contradictions(l.s), 4);
+	lab_free(&l);
+}
+
+/* Who is no operator any more rules on nothing. */
+static void a_ruling_of_the_past(void **state)
+{
+	(void)state;
+	lab l;
+	at_failed_fence(&l);
+	assert_true(lab_says(&l, "erin", "rule:fence:skip"));
+	l.cfg.operator_count--; /* erin left; the engine was restarted */
+	lab_crash(&l);
+	assert_true(lab_says(&l, "bob", "rule:fence:skip"));
+	lab_held_for(&l, "HOLD-FAILED");
+	assert_true(lab_says(&l, "alice", "rule:fence:skip"));
+	lab_state_is(&l, WR_OP_RUNNING);
+	l.cfg.operator_count++;
+	lab_free(&l);
+}
+
+/* A ruling is written a little after it was decided, and must still be valid then. */
+static void a_ruling_about_to_expire(void **state)
+{
+	(void)state;
+	lab l;
+	at_failed_fence(&l);
+	assert_true(lab_says(&l, "alice", "rule:fence:skip"));
+	l.now += MIN(15) - S(4);
+	lab_fresh(&l);
+	assert_true(lab_says(&l, "bob", "rule:fence:skip"));
+	assert_int_equal(lab_number(&l, "step_ruled"), 0);
+	lab_sleep(&l, S(5));
+	assert_true(lab_says(&l, "alice", "rule:fence:skip"));
+	assert_int_equal(lab_number(&l, "step_ruled"), 1);
+	lab_free(&l);
+}
+
+/* Law 2, "exactly that plan": the receipt says one thing, the plan that people sign another. */
+static void a_proposal_beside_its_plan(void **state)
+{
+	(void)state;
+	static const char *const changes[][2] = {
+	    {"kind", "other"},     {"runbook", "fb"},   {"group", "side"},
+	    {"from_region", "eu"}, {"to_region", "us"}, {"steps_hash", "00"},
+	};
+	for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+		lab l;
+		lab_init(&l);
+		lab_outage(&l);
+		assert_true(lab_propose(&l, RB_FO, US, EU, "alice"));
+		json_t *r = json_deep_copy(lab_last(&l, "operation_proposed"));
+		static const char *const own[] = {"hash", "prev_hash", "seq",   "receipt_id",
+		                                  "v",    "timestamp", "epoch", "chain"};
+		for (size_t k = 0; k < sizeof own / sizeof own[0]; k++) json_object_del(r, own[k]);
+		size_t before = l.count;
+		while (strcmp(lab_str(l.receipts[before - 1], "operation"), "operation_proposed") != 0)
+			before--;
+		json_object_set_new(r, changes[i][0], json_string(changes[i][1]));
+		cut(&l, before - 1);
+		lab_append(&l, r);
+		lab_settle(&l);
+		assert_int_equal(wr_state_contradictions(l.s), 1);
+		assert_null(lab_op(&l)->plan);
+		assert_true(lab_says(&l, "alice", "approve"));
+		(void)lab_says(&l, "bob", "approve");
+		lab_sleep(&l, MIN(1));
+		lab_state_is(&l, WR_OP_PROPOSED);
+		assert_int_equal(l.job_count, 0);
+		lab_free(&l);
+	}
+}
+
+/* ---- a crash inside a unit ---- */
+
+/* Someone says `what`, and the crash leaves only that it was said. */
+static void cut_off(lab *l, const char *what)
+{
+	lab_sig g;
+	const wr_op *op = lab_op(l);
+	lab_sign_init(l, &g, op->id, op->plan_hash, "bob", "on_call", what);
+	lab_seal(&g);
+	size_t before = l->count;
+	assert_true(lab_send(l, &g));
+	assert_string_equal(lab_str(l->receipts[before], "operation"), "approval_recorded");
+	assert_true(l->count > before + 1);
+	cut(l, before + 1);
+	lab_fresh(l);
+	lab_settle(l);
+}
+
+static void a_hold_cut_off(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, FREEZE);
+	cut_off(&l, "hold");
+	lab_held_for(&l, "HOLD-OPERATOR");
+	assert_non_null(strstr(lab_op(&l)->held_reason, "held by bob"));
+	assert_int_equal(lab_number(&l, "step_intent"), 1);
+	assert_true(lab_says(&l, "alice", "resume"));
+	lab_state_is(&l, WR_OP_RUNNING);
+	lab_crash(&l); /* taken up once, not again and again */
+	lab_sleep(&l, S(10));
+	lab_state_is(&l, WR_OP_RUNNING);
+	lab_free(&l);
+}
+
+static void a_hold_cut_off_going_back(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, FENCE);
+	assert_true(lab_says(&l, "alice", "abort"));
+	lab_finish(&l, WR_OUT_DONE);
+	lab_state_is(&l, WR_OP_ROLLING_BACK);
+	cut_off(&l, "hold");
+	lab_held_for(&l, "HOLD-OPERATOR");
+	assert_true(lab_says(&l, "alice", "resume"));
+	lab_state_is(&l, WR_OP_ROLLING_BACK);
+	lab_free(&l);
+}
+
+static void an_abort_cut_off(void **state)
+{
+	(void)state;
+	for (int when = 0; when < 4; when++) {
+		lab l;
+		lab_lawful(&l);
+		if (when == 0) {
+			lab_outage(&l);
+			assert_true(lab_propose(&l, RB_FO, US, EU, "alice"));
+		} else {
+			lab_failover(&l);
+		}
+		if (when == 1) lab_run(&l, FREEZE);
+		if (when == 2) lab_run(&l, FENCE);
+		if (when == 3) {
+			lab_run(&l, FENCE);
+			assert_true(lab_says(&l, "alice", "hold"));
+			lab_finish(&l, WR_OUT_DONE);
+		}
+		cut_off(&l, "abort");
+		if (when == 0) {
+			lab_state_is(&l, WR_OP_ABORTED);
+			assert_int_equal(lab_number(&l, "step_intent"), 0);
+		} else {
+			assert_int_equal(lab_number(&l, "operation_abort_requested"), 1);
+			assert_true(lab_op(&l)->abort_requested || wr_op_final(lab_op(&l)->state));
+			for (size_t i = FENCE + 1; i < FO_STEPS; i++)
+				assert_int_equal(step(&l, i)->attempts, 0);
+		}
+		lab_free(&l);
+	}
+}
+
+/* ---- law 7: each source of evidence, missing ---- */
+
+/* A soak counts what says something: a probe that answers without an answer is no sample. */
+static void mute_samples(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	l.fo[SOAK].retries = 0;
+	l.fo[SOAK].on_failure = WR_FAIL_HOLD;
+	lab_failover(&l);
+	lab_run(&l, SOAK);
+	for (int i = 0; i < 24; i++) {
+		if (i) l.w->signals[EU_CTL].mute_samples++; /* the first one speaks, and no other */
+		lab_sleep(&l, S(5) - (i == 23));
+	}
+	l.now += 1;
+	lab_settle(&l);
+	lab_held_for(&l, "HOLD-FAILED");
+	assert_non_null(strstr(step(&l, SOAK)->error, "of 3 samples"));
+	lab_free(&l);
+}
+
+static void add_fact(lab *l, wr_fact_kind kind, const char *region, const char *name)
+{
+	wr_fact *f = &l->facts[l->cfg.fact_count++];
+	*f =
+	    (wr_fact){.name = name,
+	              .region = region,
+	              .kind = kind,
+	              .need = kind == WR_FACT_BUILD || kind == WR_FACT_FREEZE ? NULL : l->need_capacity,
+	              .interval_ms = 5000,
+	              .timeout_ms = 2000};
+}
+
+static wr_quota all_quotas[1];
+
+/* Everything that a guard may want is configured, and good. */
+static void complete(lab *l)
+{
+	lab_init(l);
+	l->cfg.fact_count = FACTS;
+	add_fact(l, WR_FACT_QUOTA, "eu", "quota-eu");
+	add_fact(l, WR_FACT_KEYS, "eu", "keys-eu");
+	add_fact(l, WR_FACT_BUILD, "us", "build-us");
+	add_fact(l, WR_FACT_BUILD, "eu", "build-eu");
+	add_fact(l, WR_FACT_BACKUP, "eu", "backup-eu");
+	add_fact(l, WR_FACT_CHAIN, "eu", "chain-eu");
+	add_fact(l, WR_FACT_FREEZE, "", "freeze");
+	add_fact(l, WR_FACT_CUSTOM, "eu", "custom-eu");
+	all_quotas[0] = (wr_quota){
+	    .name = "cpu", .region = "eu", .layer = "", .has_after = true, .interval_ms = 5000};
+	l->cfg.quotas = all_quotas;
+	l->cfg.quota_count = 1;
+	wr_world_free(l->w);
+	lab_world(l);
+	wr_state_free(l->s);
+	l->s = wr_state_new(&l->cfg);
+	lab_outage(l);
+	for (size_t i = FACTS; i < l->cfg.fact_count; i++)
+		lab_measure(&l->w->facts[i], l->now, l->facts[i].kind == WR_FACT_FREEZE ? 0 : 95);
+	lab_measure(&l->w->quotas_after[0], l->now, 50);
+}
+
+static size_t not_passing(lab *l, wr_guards *g)
+{
+	wr_guards_eval(g, l->s, l->w, WR_RB_FAILOVER, US, EU, "main", NULL, l->now);
+	size_t n = 0;
+	for (size_t i = 0; i < g->count; i++) n += g->rows[i].blocking && g->rows[i].verdict != WR_PASS;
+	assert_int_equal(n, g->blocking);
+	return n;
+}
+
+/* Source number `which` says nothing any more, or says something that is no answer; its name, or
+ * NULL when there are no more. */
+static const char *remove_source(lab *l, size_t which, int how)
+{
+	static const char *const ways[] = {"never", "late", "none", "text"};
+	static char name[64];
+	wr_measure *m = NULL;
+	if (which < 3) {
+		l->w->signals[EU_SYN + which].status = WR_NO_DATA;
+		snprintf(name, sizeof name, "signal %zu", which);
+		return name;
+	}
+	which -= 3;
+	switch (which) {
+	case 0:
+		l->w->regions[US].verdict = WR_V_UNKNOWN;
+		l->w->regions[US].breached_classes = 0;
+		l->w->regions[US].quorum_since_us = 0;
+		return "the source's verdict";
+	case 1:
+		l->w->regions[EU].verdict = WR_V_UNKNOWN;
+		return "the target's verdict";
+	case 2:
+		l->w->isolation_known = false;
+		return "the references";
+	case 3:
+		l->w->ledger_ok = false;
+		return "our own ledger";
+	case 4:
+		l->w->links[PG_US_EU] = (wr_link_view){.state_ok = WR_UNKNOWN};
+		return "the link";
+	case 5:
+		m = &l->w->quotas_after[0];
+		break;
+	default:
+		which -= 6 - CAP_EU;
+		if (which >= l->cfg.fact_count) return NULL;
+		m = &l->w->facts[which];
+	}
+	snprintf(name, sizeof name, "measure %zu (%s)", which, ways[how]);
+	if (how == 0) {
+		*m = (wr_measure){0};
+	} else if (how == 1) {
+		m->last_us -= S(3600);
+		m->proven_us -= S(3600);
+	} else {
+		m->last = (wr_value){.type = how == 2 ? WR_V_NONE : WR_V_STR};
+		snprintf(m->last.str, sizeof m->last.str, "%s", how == 2 ? "" : "perhaps");
+		m->vars.value = m->last;
+		m->vars.error = how == 2;
+	}
+	return name;
+}
+
+static void no_source_no_pass(void **state)
+{
+	(void)state;
+	wr_guards g;
+	size_t sources = 0;
+	for (int how = 0; how < 4; how++) {
+		for (size_t which = 0;; which++) {
+			lab l;
+			complete(&l);
+			if (not_passing(&l, &g)) {
+				for (size_t i = 0; i < g.count; i++)
+					if (g.rows[i].blocking && g.rows[i].verdict != WR_PASS)
+						fail_msg("%s: %s", g.rows[i].name, g.rows[i].observed);
+			}
+			const char *name = remove_source(&l, which, how);
+			bool build_of_source = name && strstr(name, "measure 4 (") && how != 0;
+			if (name && !build_of_source && !not_passing(&l, &g))
+				fail_msg("without %s every guard passes", name);
+			sources += name != NULL;
+			lab_free(&l);
+			if (!name) break;
+		}
+	}
+	assert_true(sources >= 4 * 16);
+}
+
+/* The source may be gone: its build is what it was when it was last proven, and that is said. */
+static void a_proven_build(void **state)
+{
+	(void)state;
+	lab l;
+	wr_guards g;
+	complete(&l);
+	l.w->facts[4].last = (wr_value){.type = WR_V_NONE};
+	assert_int_equal(not_passing(&l, &g), 0);
+	for (size_t i = 0; i < g.count; i++)
+		if (!strcmp(g.rows[i].name, "build")) assert_non_null(strstr(g.rows[i].observed, "proven"));
+	l.w->facts[4].proven.num = 94;
+	assert_int_equal(not_passing(&l, &g), 1);
+	lab_free(&l);
+}
+
+/* A freeze that says neither yes nor no is not "no". */
+static void a_freeze_in_words(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		wr_gate_verdict verdict;
+	} cases[] = {{"false", WR_PASS},          {"true", WR_PASS},     {"active", WR_INCONCLUSIVE},
+	             {"frozen", WR_INCONCLUSIVE}, {"", WR_INCONCLUSIVE}, {"TRUE", WR_INCONCLUSIVE}};
+	lab l;
+	wr_guards g;
+	complete(&l);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		wr_measure *m = &l.w->facts[l.cfg.fact_count - 2];
+		m->last = (wr_value){.type = WR_V_STR};
+		snprintf(m->last.str, sizeof m->last.str, "%s", cases[i].text);
+		m->last_us = l.now;
+		(void)not_passing(&l, &g);
+		for (size_t k = 0; k < g.count; k++)
+			if (!strcmp(g.rows[k].name, "freeze") && g.rows[k].verdict != cases[i].verdict)
+				fail_msg("\"%s\" is %s", cases[i].text, wr_gate_verdict_name(g.rows[k].verdict));
+	}
+	lab_free(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_ruling_of_nobody),       cmocka_unit_test(a_ruling_of_the_past),
+	    cmocka_unit_test(a_ruling_about_to_expire), cmocka_unit_test(a_proposal_beside_its_plan),
+	    cmocka_unit_test(a_hold_cut_off),           cmocka_unit_test(a_hold_cut_off_going_back),
+	    cmocka_unit_test(an_abort_cut_off),         cmocka_unit_test(mute_samples),
+	    cmocka_unit_test(no_source_no_pass),        cmocka_unit_test(a_proven_build),
+	    cmocka_unit_test(a_freeze_in_words),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
