@@ -4,55 +4,124 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "warroom/io.h"
 
-static const char builtin_dark[] =
-    "bg = default\nfg = #d0d0d0\ndim = #808080\naccent = #5fafff\nborder = #5f6f7f\nborder_focus = "
-    "#5fafff, bold\n"
-    "title = #afd7ff, bold\nselect = #ffffff, bold\nselect.bg = #264f78\nhint_key = #ffd75f, "
-    "bold\nhint_text = #a8a8a8\nmatch = #ffd75f, bold\n"
-    "sev1 = #ff5f5f, bold\nsev2 = #ff875f, bold\nsev3 = #ffd75f\nsev4 = #d7d7af\nok = "
-    "#87d787\nstale = #8a8a8a\nunknown = #d7afff\n"
-    "info = #87afd7\nbanner = #ffffff, bold\nbanner.bg = #af0000\ninput = #ffffff\ninput.bg = "
-    "#303030\n";
-static const char builtin_light[] =
-    "bg = #ffffff\nfg = #1c1c1c\ndim = #606060\naccent = #005faf\nborder = #708090\nborder_focus = "
-    "#005faf, bold\n"
-    "title = #00408a, bold\nselect = #000000, bold\nselect.bg = #b8d8ff\nhint_key = #8a3a00, "
-    "bold\nhint_text = #4e4e4e\nmatch = #8a3a00, bold\n"
-    "sev1 = #b00000, bold\nsev2 = #a83800, bold\nsev3 = #7a5200\nsev4 = #5a5a00\nok = "
-    "#006000\nstale = #6a6a6a\nunknown = #6a1b9a\n"
-    "info = #005080\nbanner = #ffffff, bold\nbanner.bg = #a00000\ninput = #000000\ninput.bg = "
-    "#e4e4e4\n";
-static const char builtin_contrast[] =
-    "bg = #000000\nfg = #ffffff\ndim = #c0c0c0\naccent = #00ffff, bold\nborder = "
-    "#ffffff\nborder_focus = #ffff00, bold\n"
-    "title = #ffff00, bold\nselect = #000000, bold\nselect.bg = #ffff00\nhint_key = #ffff00, "
-    "bold\nhint_text = #ffffff\nmatch = #ffff00, bold\n"
-    "sev1 = #ff8080, bold\nsev2 = #ffb060, bold\nsev3 = #ffff00, bold\nsev4 = #ffffa0\nok = "
-    "#60ff60, bold\nstale = #c0c0c0\nunknown = #ffa0ff, bold\n"
-    "info = #80d0ff\nbanner = #000000, bold\nbanner.bg = #ff8080\ninput = #000000\ninput.bg = "
-    "#ffffff\n";
+#define THEME_MAX (64u << 10)
+
+static const char builtin_dark[] = "bg = default\n"
+                                   "fg = #d0d0d0 252 white\n"
+                                   "dim = #9a9a9a 247 white\n"
+                                   "accent = #5fafff 75 bright-cyan\n"
+                                   "border = #5f6f7f 60 blue\n"
+                                   "border_focus = #5fafff 75 bright-cyan, bold\n"
+                                   "title = #afd7ff 153 bright-cyan, bold\n"
+                                   "select = #ffffff 231 bright-white, bold\n"
+                                   "select.bg = #264f78 24 blue\n"
+                                   "hint_key = #ffd75f 221 bright-yellow, bold\n"
+                                   "hint_text = #a8a8a8 248 white\n"
+                                   "match = #ffd75f 221 bright-yellow, bold\n"
+                                   "sev1 = #ff6b6b 203 bright-red, bold\n"
+                                   "sev2 = #ff875f 209 bright-magenta, bold\n"
+                                   "sev3 = #ffd75f 221 bright-yellow\n"
+                                   "sev4 = #d7d7af 187 yellow\n"
+                                   "ok = #87d787 114 bright-green\n"
+                                   "stale = #949494 246 white\n"
+                                   "unknown = #d7afff 183 bright-magenta\n"
+                                   "info = #87afd7 110 cyan\n"
+                                   "banner = #ffffff 231 bright-white, bold\n"
+                                   "banner.bg = #af0000 124 red\n"
+                                   "input = #ffffff 231 bright-white\n"
+                                   "input.bg = #303030 236 black\n";
+static const char builtin_light[] = "bg = #ffffff 231 bright-white\n"
+                                    "fg = #1c1c1c 234 black\n"
+                                    "dim = #5c5c5c 240 black\n"
+                                    "accent = #005faf 25 blue\n"
+                                    "border = #708090 244 blue\n"
+                                    "border_focus = #005faf 25 blue, bold\n"
+                                    "title = #00408a 24 blue, bold\n"
+                                    "select = #000000 16 black, bold\n"
+                                    "select.bg = #b8d8ff 153 cyan\n"
+                                    "hint_key = #8a3a00 94 magenta, bold\n"
+                                    "hint_text = #4e4e4e 239 black\n"
+                                    "match = #8a3a00 94 magenta, bold\n"
+                                    "sev1 = #b00000 124 red, bold\n"
+                                    "sev2 = #a83800 130 red\n"
+                                    "sev3 = #7a5200 94 magenta\n"
+                                    "sev4 = #5a5a00 58 magenta\n"
+                                    "ok = #006000 22 green\n"
+                                    "stale = #646464 241 black\n"
+                                    "unknown = #6a1b9a 54 magenta\n"
+                                    "info = #005080 24 blue\n"
+                                    "banner = #ffffff 231 bright-white, bold\n"
+                                    "banner.bg = #a00000 124 red\n"
+                                    "input = #000000 16 black\n"
+                                    "input.bg = #e4e4e4 254 cyan\n";
+static const char builtin_contrast[] = "bg = #000000 16 black\n"
+                                       "fg = #ffffff 231 bright-white\n"
+                                       "dim = #d0d0d0 252 white\n"
+                                       "accent = #00ffff 51 bright-cyan, bold\n"
+                                       "border = #ffffff 231 bright-white\n"
+                                       "border_focus = #ffff00 226 bright-yellow, bold\n"
+                                       "title = #ffff00 226 bright-yellow, bold\n"
+                                       "select = #000000 16 black, bold\n"
+                                       "select.bg = #ffff00 226 bright-yellow\n"
+                                       "hint_key = #ffff00 226 bright-yellow, bold\n"
+                                       "hint_text = #ffffff 231 bright-white\n"
+                                       "match = #ffff00 226 bright-yellow, bold\n"
+                                       "sev1 = #ff8080 210 bright-red, bold\n"
+                                       "sev2 = #ffb060 215 bright-magenta, bold\n"
+                                       "sev3 = #ffff00 226 bright-yellow, bold\n"
+                                       "sev4 = #ffffa0 229 bright-yellow\n"
+                                       "ok = #60ff60 83 bright-green, bold\n"
+                                       "stale = #c8c8c8 251 white\n"
+                                       "unknown = #ffa0ff 219 bright-magenta, bold\n"
+                                       "info = #80d0ff 117 bright-cyan\n"
+                                       "banner = #000000 16 black, bold\n"
+                                       "banner.bg = #ff8080 210 bright-red\n"
+                                       "input = #000000 16 black\n"
+                                       "input.bg = #ffffff 231 white\n";
 /* Okabe and Ito's palette: told apart with deuteranopia and protanopia. */
-static const char builtin_cvd[] =
-    "bg = default\nfg = #d0d0d0\ndim = #8a8a8a\naccent = #56b4e9\nborder = #6f7f8f\nborder_focus = "
-    "#56b4e9, bold\n"
-    "title = #9fd3f0, bold\nselect = #ffffff, bold\nselect.bg = #1f4e79\nhint_key = #f0e442, "
-    "bold\nhint_text = #a8a8a8\nmatch = #f0e442, bold\n"
-    "sev1 = #f08030, bold\nsev2 = #e69f00, bold\nsev3 = #f0e442\nsev4 = #d7d7af\nok = "
-    "#56b4e9\nstale = #8a8a8a\nunknown = #cc79a7\n"
-    "info = #9fd3f0\nbanner = #000000, bold\nbanner.bg = #e69f00\ninput = #ffffff\ninput.bg = "
-    "#303030\n";
-static const char builtin_mono[] =
-    "bg = default\nfg = default\ndim = default, dim\naccent = default, bold\nborder = default, "
-    "dim\nborder_focus = default, bold\n"
-    "title = default, bold\nselect = default, reverse\nhint_key = default, bold\nhint_text = "
-    "default\nmatch = default, reverse\n"
-    "sev1 = default, bold, reverse\nsev2 = default, bold\nsev3 = default, bold\nsev4 = default\nok "
-    "= default\nstale = default, dim\n"
-    "unknown = default, underline\ninfo = default\nbanner = default, bold, reverse\ninput = "
-    "default, underline\n";
+static const char builtin_cvd[] = "bg = default\n"
+                                  "fg = #d0d0d0 252 white\n"
+                                  "dim = #9a9a9a 247 white\n"
+                                  "accent = #56b4e9 74 bright-cyan\n"
+                                  "border = #6f7f8f 66 blue\n"
+                                  "border_focus = #56b4e9 74 bright-cyan, bold\n"
+                                  "title = #9fd3f0 153 bright-cyan, bold\n"
+                                  "select = #ffffff 231 bright-white, bold\n"
+                                  "select.bg = #1f4e79 24 blue\n"
+                                  "hint_key = #f0e442 227 bright-yellow, bold\n"
+                                  "hint_text = #a8a8a8 248 white\n"
+                                  "match = #f0e442 227 bright-yellow, bold\n"
+                                  "sev1 = #f08030 208 bright-red, bold\n"
+                                  "sev2 = #e69f00 214 bright-yellow, bold\n"
+                                  "sev3 = #f0e442 227 yellow\n"
+                                  "sev4 = #d7d7af 187 white\n"
+                                  "ok = #56b4e9 74 bright-cyan\n"
+                                  "stale = #949494 246 white\n"
+                                  "unknown = #d88fb5 175 bright-magenta\n"
+                                  "info = #9fd3f0 153 cyan\n"
+                                  "banner = #000000 16 black, bold\n"
+                                  "banner.bg = #e69f00 214 bright-yellow\n"
+                                  "input = #ffffff 231 bright-white\n"
+                                  "input.bg = #303030 236 black\n";
+static const char builtin_mono[] = "dim = default, dim\n"
+                                   "accent = default, bold\n"
+                                   "border = default, dim\n"
+                                   "border_focus = default\n"
+                                   "title = default, bold\n"
+                                   "select = default, reverse\n"
+                                   "hint_key = default, bold\n"
+                                   "match = default, bold, underline\n"
+                                   "sev1 = default, bold, reverse\n"
+                                   "sev2 = default, bold\n"
+                                   "sev3 = default, bold\n"
+                                   "stale = default, dim\n"
+                                   "unknown = default, underline\n"
+                                   "banner = default, bold, reverse\n"
+                                   "input = default, underline\n";
 
 static const struct {
 	const char *name, *text;
@@ -61,12 +130,18 @@ static const struct {
                 {"high-contrast", builtin_contrast},
                 {"colour-blind", builtin_cvd},
                 {"mono", builtin_mono}};
+#define BUILTINS (sizeof builtins / sizeof *builtins)
 
 static const char *const names16[] = {"black", "red",     "green", "yellow",
                                       "blue",  "magenta", "cyan",  "white"};
 static const int rgb16[] = {0x000000, 0xcd0000, 0x00cd00, 0xcdcd00, 0x0000ee, 0xcd00cd,
                             0x00cdcd, 0xe5e5e5, 0x7f7f7f, 0xff0000, 0x00ff00, 0xffff00,
                             0x5c5cff, 0xff00ff, 0x00ffff, 0xffffff};
+
+const char *theme_builtin(size_t i)
+{
+	return i < BUILTINS ? builtins[i].name : NULL;
+}
 
 static int cube(int v)
 {
@@ -75,7 +150,7 @@ static int cube(int v)
 
 int theme_index256(const colour *c)
 {
-	if (c->index >= 0 || c->rgb < 0) return c->index;
+	if (c->index256 >= 0 || c->rgb < 0) return c->index256;
 	int r = c->rgb >> 16 & 255, g = c->rgb >> 8 & 255, b = c->rgb & 255;
 	int high = r > g ? r : g, low = r < g ? r : g;
 	if (b > high) high = b;
@@ -90,8 +165,7 @@ int theme_index256(const colour *c)
 
 int theme_index16(const colour *c)
 {
-	if (c->index >= 0 && c->index < 16) return c->index;
-	if (c->rgb < 0) return -1;
+	if (c->index16 >= 0 || c->rgb < 0) return c->index16;
 	int best = 7, least = 1 << 30;
 	for (int i = 0; i < 16; i++) {
 		int dr = (rgb16[i] >> 16 & 255) - (c->rgb >> 16 & 255),
@@ -106,30 +180,12 @@ int theme_index16(const colour *c)
 	return best;
 }
 
-static int parse_colour(const char *s, colour *out)
+static int name16(const char *s)
 {
-	*out = (colour){-1, -1};
-	if (!strcmp(s, "default")) return 0;
-	if (*s == '#') {
-		char *end;
-		long v = strtol(s + 1, &end, 16);
-		if (strlen(s) != 7 || *end) return -1;
-		out->rgb = (int)v;
-		return 0;
-	}
-	int bright = !strncmp(s, "bright-", 7) ? 8 : 0;
+	bool bright = !strncmp(s, "bright-", 7);
 	for (int i = 0; i < 8; i++)
-		if (!strcmp(s + (bright ? 7 : 0), names16[i])) {
-			out->index = i + bright;
-			out->rgb = rgb16[i + bright];
-			return 0;
-		}
-	char *end;
-	long n = strtol(s, &end, 10);
-	if (end == s || *end || n < 0 || n > 255) return -1;
-	out->index = (int)n;
-	out->rgb = n < 16 ? rgb16[n] : 0x808080;
-	return 0;
+		if (!strcmp(s + (bright ? 7 : 0), names16[i])) return i + (bright ? 8 : 0);
+	return -1;
 }
 
 static char *trim(char *s)
@@ -140,52 +196,99 @@ static char *trim(char *s)
 	return s;
 }
 
-static int parse_attr(const char *s)
+/* Cuts the first word off *s; "" at the end. */
+static char *word(char **s)
+{
+	char *w = trim(*s);
+	*s = w + strcspn(w, " \t");
+	if (**s) *(*s)++ = '\0';
+	return w;
+}
+
+static int parse_first(const char *w, colour *out)
+{
+	char *end;
+	if (!strcmp(w, "default")) return 0;
+	if (*w == '#') {
+		long v = strtol(w + 1, &end, 16);
+		if (strspn(w + 1, "0123456789abcdefABCDEF") != 6 || w[7]) return -1;
+		out->rgb = (int)v;
+		return 0;
+	}
+	int i = name16(w);
+	if (i < 0) return -1;
+	out->index16 = out->index256 = i;
+	out->rgb = rgb16[i];
+	return 0;
+}
+
+static int parse_colour(char *s, colour *out)
+{
+	*out = (colour){-1, -1, -1};
+	char *end, *w = word(&s);
+	if (parse_first(w, out) != 0) return -1;
+	w = word(&s);
+	if (!*w) return 0;
+	long n = strtol(w, &end, 10);
+	if (end == w || *end || n < 0 || n > 255) return -1;
+	out->index256 = (int)n;
+	w = word(&s);
+	if (!*w) return 0;
+	out->index16 = name16(w);
+	return out->index16 < 0 || *trim(s) ? -1 : 0;
+}
+
+static int parse_attrs(char *attrs, int *out, wr_err *err)
 {
 	static const char *const names[] = {"bold", "dim", "reverse", "underline"};
-	for (int i = 0; i < 4; i++)
-		if (!strcmp(s, names[i])) return 1 << i;
-	return -1;
+	*out = 0;
+	while (attrs) {
+		char *next = strchr(attrs, ',');
+		if (next) *next++ = '\0';
+		int bit = 0;
+		for (int i = 0; i < 4; i++)
+			if (!strcmp(trim(attrs), names[i])) bit = 1 << i;
+		if (!bit)
+			return wr_fail(err, WR_E_INVALID,
+			               "\"%.40s\" is no attribute: use bold, dim, reverse, underline",
+			               trim(attrs));
+		*out |= bit;
+		attrs = next;
+	}
+	return 0;
 }
 
 static int parse_line(theme *t, char *key, char *value, wr_err *err)
 {
-	char *dot = strstr(key, ".bg");
-	bool ground = dot && !dot[3];
-	if (ground) *dot = '\0';
+	size_t n = strlen(key);
+	bool ground = n > 3 && !strcmp(key + n - 3, ".bg");
+	if (ground) key[n - 3] = '\0';
 	int r = -1;
 	for (int i = 0; i < ROLE_COUNT; i++)
 		if (!strcmp(key, role_name((role)i))) r = i;
+	if (r < 0 && (ground || strcmp(key, "bg") != 0))
+		return wr_fail(err, WR_E_INVALID, "\"%.40s\" is no role", key);
 	char *attrs = strchr(value, ',');
 	if (attrs) *attrs++ = '\0';
 	colour c;
-	if (parse_colour(trim(value), &c) != 0)
+	char shown[48];
+	snprintf(shown, sizeof shown, "%.40s", trim(value));
+	if (parse_colour(value, &c) != 0)
 		return wr_fail(err, WR_E_INVALID,
-		               "\"%.40s\" is no colour: use #RRGGBB, 0-255, a name or default",
-		               trim(value));
-	if (!strcmp(key, "bg")) {
+		               "\"%s\" is no colour: use #RRGGBB, a name or default, then perhaps 0-255, "
+		               "then perhaps a name",
+		               shown);
+	if (r < 0) {
 		t->bg = c;
 		return 0;
 	}
-	if (r < 0) return wr_fail(err, WR_E_INVALID, "\"%.40s\" is no role", key);
 	if (ground) {
 		t->roles[r].bg = c;
+		t->roles[r].own_bg = true;
 		return 0;
 	}
 	t->roles[r].fg = c;
-	t->roles[r].attrs = 0;
-	while (attrs) {
-		char *next = strchr(attrs, ',');
-		if (next) *next++ = '\0';
-		int a = parse_attr(trim(attrs));
-		if (a < 0)
-			return wr_fail(err, WR_E_INVALID,
-			               "\"%.40s\" is no attribute: use bold, dim, reverse, underline",
-			               trim(attrs));
-		t->roles[r].attrs |= a;
-		attrs = next;
-	}
-	return 0;
+	return parse_attrs(attrs, &t->roles[r].attrs, err);
 }
 
 int theme_parse(theme *t, const char *text, size_t len, const char *file, wr_err *err)
@@ -202,39 +305,62 @@ int theme_parse(theme *t, const char *text, size_t len, const char *file, wr_err
 		buf[n] = '\0';
 		p = nl ? nl + 1 : end;
 		char *s = trim(buf);
-		if (!*s || (*s == '#')) continue;
+		if (!*s || *s == '#') continue;
 		char *eq = strchr(s, '=');
 		if (!eq) return wr_fail(err, WR_E_INVALID, "%s:%u: expected role = colour", file, line);
 		*eq = '\0';
-		if (parse_line(t, trim(s), trim(eq + 1), err) != 0)
-			return wr_err_wrap(err, "%s:%u", file, line);
+		if (parse_line(t, trim(s), eq + 1, err) != 0) return wr_err_wrap(err, "%s:%u", file, line);
 	}
 	return 0;
 }
 
+static int parse_file(theme *t, const char *path, wr_err *err)
+{
+	wr_buf text = WR_BUF_INIT(THEME_MAX);
+	int rc = wr_read_file(&text, path, THEME_MAX, WR_ANY, err);
+	if (rc == 0) rc = theme_parse(t, wr_buf_cstr(&text), text.len, path, err);
+	wr_buf_free(&text);
+	return rc;
+}
+
+/* The user's own, then beside the program: installed, or in the source tree. */
+static bool find_file(const char *name, char *out, size_t size)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	char bin[2048];
+	ssize_t n = readlink("/proc/self/exe", bin, sizeof bin - 1);
+	bin[n > 0 ? n : 0] = '\0';
+	char *slash = strrchr(bin, '/');
+	if (slash) *slash = '\0';
+	const char *const places[][2] = {{config && *config ? config : "", "/warroom/themes"},
+	                                 {home && *home ? home : "", "/.config/warroom/themes"},
+	                                 {bin, "/../share/warroom/themes"},
+	                                 {bin, "/../themes"}};
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		if (!*places[i][0]) continue;
+		int len = snprintf(out, size, "%s%s/%s.theme", places[i][0], places[i][1], name);
+		if (len > 0 && (size_t)len < size && access(out, R_OK) == 0) return true;
+	}
+	return false;
+}
+
 int theme_load(theme *t, const char *name, wr_err *err)
 {
+	const colour unset = {-1, -1, -1};
 	memset(t, 0, sizeof *t);
-	for (int i = 0; i < ROLE_COUNT; i++) {
-		t->roles[i].fg = (colour){-1, -1};
-		t->roles[i].bg = (colour){-2, -1};
-	}
-	t->bg = (colour){-1, -1};
-	for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
-		if (!strcmp(name, builtins[i].name)) {
-			snprintf(t->name, sizeof t->name, "%s", name);
+	t->bg = unset;
+	for (int i = 0; i < ROLE_COUNT; i++) t->roles[i].fg = t->roles[i].bg = unset;
+	snprintf(t->name, sizeof t->name, "%s", name);
+	for (size_t i = 0; i < BUILTINS; i++)
+		if (!strcmp(name, builtins[i].name))
 			return theme_parse(t, builtins[i].text, strlen(builtins[i].text), name, err);
-		}
+	/* A file says what it changes of the dark theme. */
 	if (theme_parse(t, builtin_dark, sizeof builtin_dark - 1, "dark", err) != 0) return -1;
-	if (!strchr(name, '/') && !strstr(name, ".theme"))
-		return wr_fail(
-		    err, WR_E_NOT_FOUND,
-		    "no theme \"%.60s\": use dark, light, high-contrast, colour-blind, mono, or a file",
-		    name);
-	wr_buf text = WR_BUF_INIT(64u << 10);
-	int rc = wr_read_file(&text, name, 64u << 10, WR_ANY, err);
-	if (rc == 0) rc = theme_parse(t, wr_buf_cstr(&text), text.len, name, err);
-	wr_buf_free(&text);
-	snprintf(t->name, sizeof t->name, "%.31s", name);
-	return rc;
+	char path[4096];
+	if (strchr(name, '/') || strstr(name, ".theme")) return parse_file(t, name, err);
+	if (find_file(name, path, sizeof path)) return parse_file(t, path, err);
+	return wr_fail(err, WR_E_NOT_FOUND,
+	               "no theme \"%.60s\": use dark, light, high-contrast, colour-blind, mono, one in "
+	               "~/.config/warroom/themes, or a file",
+	               name);
 }

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "term.h"
 #include "warroom/text.h"
 
 const action_row action_table[A_COUNT] = {
@@ -14,27 +13,25 @@ const action_row action_table[A_COUNT] = {
 
 static bool state_is(const json_t *op, const char *state)
 {
-	return op && !strcmp(wr_json_str(op, "state", ""), state);
+	return op && is(op, "state", state);
 }
 
-static const json_t *candidate(const scene *s, const char *kind)
+static bool candidate(const scene *s, const char *kind)
 {
 	size_t i;
 	json_t *a;
 	json_array_foreach (json_object_get(s->state, "actions"), i, a)
-		if (!strcmp(wr_json_str(a, "action", ""), kind)) return a;
-	return NULL;
+		if (is(a, "action", kind)) return true;
+	return false;
 }
 
-static const json_t *step_with(const json_t *op, const char *state, const char *kind)
+static bool step_with(const json_t *op, const char *state, const char *kind)
 {
 	size_t i;
 	json_t *st;
 	json_array_foreach (json_object_get(op, "steps"), i, st)
-		if (!strcmp(wr_json_str(st, "state", ""), state) &&
-		    (!kind || !strcmp(wr_json_str(st, "kind", ""), kind)))
-			return st;
-	return NULL;
+		if (is(st, "state", state) && (!kind || is(st, "kind", kind))) return true;
+	return false;
 }
 
 static bool running(const json_t *op)
@@ -85,70 +82,126 @@ static bool allowed(const scene *s, action_id a, const char **why)
 	}
 }
 
+static bool lists(view_id v)
+{
+	return v == VIEW_REGIONS || v == VIEW_DATA || v == VIEW_RECEIPTS || v == VIEW_OPERATION ||
+	       v == VIEW_WHY;
+}
+
+/* Of the actions that change nothing: is there something for it here? */
+static bool useful(const scene *s, action_id a, const char **why)
+{
+	switch (a) {
+	case A_OLDER:
+	case A_NEWER:
+		*why = "open a receipt first (l, then Enter)";
+		return s->view == VIEW_PAGE && s->picked[0] == '#';
+	case A_PLAN:
+		*why = "no plan: there is no operation and no candidate";
+		return scene_operation(s) || scene_action(s);
+	case A_FILTER:
+		*why = "there is no list here to filter";
+		return lists(s->view);
+	case A_OPEN:
+		*why = "there is nothing to open here";
+		return s->view == VIEW_OVERVIEW || s->view == VIEW_RECEIPTS || s->view == VIEW_OPERATION ||
+		       s->view == VIEW_WHY || s->view == VIEW_WELCOME;
+	default:
+		return true;
+	}
+}
+
 bool action_available(const scene *s, action_id a, const char **why)
 {
-	static const char *dummy;
-	if (!why) why = &dummy;
+	static const char *unused;
+	if (!why) why = &unused;
 	*why = "";
-	if (!(action_table[a].flags & CHANGES)) return true;
+	if (!(action_table[a].flags & CHANGES)) return useful(s, a, why);
 	*why = "read-only: this screen changes nothing";
 	if (s->read_only) return false;
 	*why = "the engine is not reached: nothing can be changed";
 	if (!s->connected || !s->state) return false;
+	*why = "the picture is frozen: press Z first, to decide on what is";
+	if (s->frozen) return false;
 	return allowed(s, a, why);
 }
 
 action_id action_for_key(const scene *s, uint32_t key)
 {
-	if (key == K_DOWN)
-		key = 'j';
-	else if (key == K_UP)
-		key = 'k';
-	else if (key == K_HOME)
-		key = 'g';
-	else if (key == K_F1)
-		key = '?';
-	else if (key == K_ESC)
-		key = 'q';
-	else if (key == K_F5)
-		key = K_CTRL_L;
-	else if (key == K_ENTER)
-		key = s->view == VIEW_OVERVIEW ? 'o' : 0;
+	static const struct {
+		uint32_t key;
+		action_id action;
+	} also[] = {
+	    {K_DOWN, A_DOWN},      {K_UP, A_UP},      {K_HOME, A_TOP},    {K_END, A_BOTTOM},
+	    {K_F1, A_HELP},        {K_F5, A_REDRAW},  {K_ESC, A_BACK},    {K_CTRL_D, A_PAGE_DOWN},
+	    {K_CTRL_U, A_PAGE_UP}, {K_LEFT, A_OLDER}, {K_RIGHT, A_NEWER}, {'3', A_DATA},
+	    {'4', A_RECEIPTS},     {' ', A_PAGE_DOWN}};
+	if (key == '5') return scene_operation(s) ? A_OPERATION : A_WHY;
+	for (size_t i = 0; i < sizeof also / sizeof *also; i++)
+		if (also[i].key == key) return also[i].action;
 	for (int i = 0; i < A_COUNT; i++)
-		if (key && action_table[i].key == key) return (action_id)i;
+		if (action_table[i].key == key) return (action_id)i;
 	return A_NONE;
 }
 
 static bool hinted(const scene *s, action_id a)
 {
 	if (!*action_table[a].hint || !action_available(s, a, NULL)) return false;
-	if (s->view == VIEW_HELP || s->view == VIEW_WELCOME)
-		return a == A_BACK || (a == A_HELP && s->view == VIEW_WELCOME);
-	if ((a == A_WHY && s->view == VIEW_WHY) || (a == A_OPERATION && s->view == VIEW_OPERATION) ||
-	    (a == A_RECEIPTS && s->view == VIEW_RECEIPTS))
-		return false;
-	if (a == A_NEXT) return s->view == VIEW_WHY || s->view == VIEW_OPERATION;
-	if (a == A_OPERATION) return scene_operation(s) != NULL;
-	return true;
+	switch (s->view) {
+	case VIEW_WELCOME:
+	case VIEW_HELP:
+		return a == A_OPEN && s->view == VIEW_WELCOME;
+	case VIEW_PAGE:
+		return a == A_OLDER || a == A_NEWER || (action_table[a].flags & CHANGES);
+	case VIEW_OVERVIEW:
+		return a != A_PLAN && a != A_OPEN && a != A_NEXT &&
+		       (a != A_OPERATION || scene_operation(s) != NULL);
+	case VIEW_WHY:
+		return a != A_WHY && a != A_OPEN;
+	case VIEW_OPERATION:
+		return a != A_OPERATION && a != A_OPEN;
+	case VIEW_RECEIPTS:
+		return a != A_RECEIPTS && a != A_NEXT && a != A_PLAN;
+	default:
+		return a != A_NEXT && a != A_PLAN && a != (s->view == VIEW_DATA ? A_DATA : A_REGIONS);
+	}
+}
+
+static const char *hint_of(const scene *s, action_id a)
+{
+	if (a == A_BACK && s->view == VIEW_OVERVIEW) return "quit";
+	if (a == A_OPEN && s->view == VIEW_WELCOME) return "start";
+	if (a == A_FREEZE && s->frozen) return "unfreeze";
+	return action_table[a].hint;
+}
+
+static int hint_width(const scene *s, action_id a)
+{
+	return (int)(wr_text_width(action_table[a].shown) + wr_text_width(hint_of(s, a))) + 3;
+}
+
+static int put_hint(grid *g, const scene *s, int x, action_id a)
+{
+	int y = g->h - 1;
+	x += grid_text(g, x, y, g->w - x, ROLE_HINT_KEY, action_table[a].shown) + 1;
+	x += grid_text(g, x, y, g->w - x, ROLE_HINT_TEXT, hint_of(s, a)) + 2;
+	return x;
 }
 
 void draw_hints(grid *g, const scene *s)
 {
-	int y = g->h - 1, x = 1;
-	grid_fill(g, (rect){0, y, g->w, 1}, ' ', ROLE_HINT_TEXT);
+	int x = 1, end = g->w - hint_width(s, A_HELP) - hint_width(s, A_BACK) - 3;
+	grid_fill(g, (rect){0, g->h - 1, g->w, 1}, ' ', ROLE_HINT_TEXT);
 	for (int i = 0; i < A_COUNT; i++) {
-		if (!hinted(s, (action_id)i)) continue;
-		const char *hint = i == A_BACK && s->view == VIEW_OVERVIEW  ? "quit"
-		                   : i == A_BACK && s->view == VIEW_WELCOME ? "start"
-		                                                            : action_table[i].hint;
-		int need = (int)(wr_text_width(action_table[i].shown) + 1 + wr_text_width(hint) + 2);
-		if (x + need > g->w) {
-			/* help is always there for what does not fit */
-			grid_put(g, x < g->w ? x : g->w - 1, y, grid_glyphs()->ellipsis, ROLE_HINT_TEXT);
+		if (i == A_HELP || i == A_BACK || !hinted(s, (action_id)i)) continue;
+		if (x + hint_width(s, (action_id)i) > end) {
+			/* Help lists what does not fit. */
+			grid_put(g, x, g->h - 1, grid_glyphs()->ellipsis, ROLE_HINT_TEXT);
+			x += 3;
 			break;
 		}
-		x += grid_text(g, x, y, g->w - x, ROLE_HINT_KEY, action_table[i].shown) + 1;
-		x += grid_text(g, x, y, g->w - x, ROLE_HINT_TEXT, hint) + 2;
+		x = put_hint(g, s, x, (action_id)i);
 	}
-	if (s->read_only) grid_text(g, g->w - 11, y, 10, ROLE_SEV3, " READ-ONLY");
+	if (s->view != VIEW_HELP) x = put_hint(g, s, x, A_HELP);
+	(void)put_hint(g, s, x, A_BACK);
 }

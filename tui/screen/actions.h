@@ -3,10 +3,11 @@
 #define TUI_ACTIONS_H
 
 #include "screen/scene.h"
+#include "widget/keys.h"
 
-#define CHANGES 1 /* needs a signature; not there in read-only mode */
+enum { CHANGES = 1 }; /* needs a signature; not there in read-only mode */
 
-/* id, key, key as shown, hint, help, flags */
+/* id, key, key as shown, hint, help, flags. The order is that of the hint bar and of the help. */
 #define ACTIONS(X)                                                                                 \
 	X(FAILOVER, 'f', "f", "failover",                                                              \
 	  "propose a failover: shows the plan, then asks who you are and your passphrase", CHANGES)    \
@@ -19,20 +20,35 @@
 	X(ABORT, 'x', "x", "abort", "stop and undo what was done, in reverse order", CHANGES)          \
 	X(TICK, 't', "t", "tick off", "tick off the manual step that waits", CHANGES)                  \
 	X(RULE, 'u', "u", "rule", "say what became of an uncertain step (two people)", CHANGES)        \
+	X(OPEN, K_ENTER, "Enter", "open",                                                              \
+	  "open: on the overview the operation, or why not; a receipt whole; the plan of an "          \
+	  "operation",                                                                                 \
+	  0)                                                                                           \
+	X(OLDER, '[', "[", "older", "the receipt before this one (also the left arrow)", 0)            \
+	X(NEWER, ']', "]", "newer", "the receipt after this one (also the right arrow)", 0)            \
 	X(WHY, 'w', "w", "why",                                                                        \
 	  "the guard table: why an action can or cannot be taken, and what would change it", 0)        \
-	X(OPERATION, 'o', "o", "operation", "the operation: plan, steps, output, timings, approvals",  \
-	  0)                                                                                           \
-	X(RECEIPTS, 'l', "l", "receipts", "the receipts, newest first, and one whole", 0)              \
+	X(OPERATION, 'o', "o", "operation",                                                            \
+	  "the operation: steps, output, timings, approvals (also 5)", 0)                              \
+	X(PLAN, 'p', "p", "plan", "the whole plan, as it is or would be signed", 0)                    \
 	X(NEXT, K_TAB, "Tab", "other", "the next candidate action, or the next operation", 0)          \
+	X(REGIONS, '1', "1", "signals",                                                                \
+	  "every signal and fact of every region: who saw what, and its recent past", 0)               \
+	X(DATA, '2', "2", "data", "replication links and quotas in full (also 3)", 0)                  \
+	X(RECEIPTS, 'l', "l", "receipts", "the receipts, newest first (also 4)", 0)                    \
+	X(FILTER, '/', "/", "filter", "show only rows that contain a text; Esc shows all again", 0)    \
 	X(FREEZE, 'Z', "Z", "freeze", "freeze the picture, to point at something; again to go on", 0)  \
 	X(DOWN, 'j', "j", "", "down (also the arrow)", 0)                                              \
 	X(UP, 'k', "k", "", "up (also the arrow)", 0)                                                  \
-	X(TOP, 'g', "g", "", "to the top (also Home); G or End: to the end", 0)                        \
-	X(REDRAW, K_CTRL_L, "Ctrl-L", "", "draw the screen anew", 0)                                   \
+	X(TOP, 'g', "g", "", "to the top (also Home)", 0)                                              \
+	X(BOTTOM, 'G', "G", "", "to the end (also End)", 0)                                            \
+	X(PAGE_DOWN, K_PGDN, "PgDn", "", "a page down (also Space, Ctrl-D)", 0)                        \
+	X(PAGE_UP, K_PGUP, "PgUp", "", "a page up (also Ctrl-U)", 0)                                   \
+	X(REDRAW, K_CTRL_L, "Ctrl-L", "", "draw the screen anew (also F5)", 0)                         \
+	X(SUSPEND, K_CTRL_Z, "Ctrl-Z", "", "back to the shell until `fg`", 0)                          \
 	X(HELP, '?', "?", "help", "this page (also F1)", 0)                                            \
-	X(BACK, 'q', "q", "back",                                                                      \
-	  "close this view; on the overview: quit (Ctrl-C quits from anywhere)", 0)
+	X(BACK, 'q', "q", "back", "close this view (also Esc); on the overview: quit", 0)              \
+	X(QUIT, K_CTRL_C, "Ctrl-C", "", "quit from anywhere; in a dialog it cancels, then quits", 0)
 
 typedef enum action_id {
 #define X(id, key, shown, hint, help, flags) A_##id,
@@ -49,10 +65,11 @@ typedef struct action_row {
 } action_row;
 extern const action_row action_table[A_COUNT];
 
-/* Which action a key means now; A_NONE when it means none, or not in this state or mode. */
+/* Which action a key means now; A_NONE when it means none. */
 action_id action_for_key(const scene *s, uint32_t key);
 /* May it be used now? If not, *why says so in a sentence (static). */
 bool action_available(const scene *s, action_id a, const char **why);
+/* The keys that mean something now; help and back always fit. */
 void draw_hints(grid *g, const scene *s);
 
 #endif

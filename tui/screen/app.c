@@ -1,7 +1,8 @@
 /* app.c: the screen's loop: keys and news in, a picture out. One thread; the feed's threads never
  * draw. */
-#include <curl/curl.h>
-#include <langinfo.h>
+#include "screen/app.h"
+
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,201 +12,98 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "screen/form.h"
 #include "screen/screen.h"
-#include "term.h"
 #include "warroom/clock.h"
 
 #define MESSAGE_MS 6000
+#define QUICK_MS   15   /* between two keys: faster than anybody types */
+#define SILENCE_MS 5500 /* without an answer the engine counts as gone: a long poll and its grace  \
+	                     */
+#define KEYS_MAX 512    /* handled before the picture is drawn anew */
 
-typedef struct app {
-	scene s;
-	feed *feed;
-	form *form;
-	json_t *state;
-	int64_t state_ms, contact_ms, message_until_ms;
-	char error[512], message[600], socket[512];
-	bool quit, pending_frozen;
-} app;
-
-static void say(app *a, const char *text, bool bad)
+void app_say(app *a, const char *text, bool bad)
 {
 	snprintf(a->message, sizeof a->message, "%s", text);
 	a->s.message_bad = bad;
 	a->message_until_ms = wr_mono_ms(&wr_clock_system) + MESSAGE_MS;
 }
 
-static void end_form(app *a, const char *message, bool bad)
+static void end_form(app *a, form_end end, const char *message, bool bad)
 {
-	if (message) say(a, message, bad);
+	if (end == FORM_ON) return;
+	if (end == FORM_QUIT) a->quit = true;
+	if (message) app_say(a, message, bad);
 	form_free(a->form);
 	a->form = NULL;
+}
+
+static void take_state(app *a, json_t *state)
+{
+	/* A frozen picture stays; what came meanwhile is shown afterwards. */
+	json_t **slot = a->s.frozen ? &a->later : &a->state;
+	json_decref(*slot);
+	*slot = state;
+	if (!a->s.frozen) a->state_ms = a->contact_ms;
 }
 
 static void take_news(app *a)
 {
 	news n;
+	const char *message = NULL;
+	bool bad = false;
 	feed_take(a->feed, &n);
-	int64_t now = wr_mono_ms(&wr_clock_system);
-	a->s.connected = n.connected;
+	a->reached = n.connected;
 	a->contact_ms = n.contact_ms;
-	a->s.ever = n.contact_ms != 0;
-	snprintf(a->error, sizeof a->error, "%s", n.connected ? "" : n.err.msg);
-	if (n.state && a->s.frozen) {
-		json_decref(n.state); /* a frozen picture stays */
-	} else if (n.state) {
-		json_decref(a->state);
-		a->state = n.state;
-		a->state_ms = now;
-	}
-	if (n.answered) {
-		const char *message = NULL;
-		bool bad = false;
-		if (!a->form)
-			json_decref(n.answer);
-		else if (!form_answer(a->form, n.answer, &n.action_err, &message, &bad))
-			end_form(a, message, bad);
-	}
+	if (!n.connected && n.err.code) snprintf(a->error, sizeof a->error, "%s", n.err.msg);
+	if (n.state) take_state(a, n.state);
+	if (n.fetched) app_page(a, n.page, &n.page_err);
+	json_decref(n.page);
+	if (!n.answered) return;
+	if (a->form)
+		end_form(a, form_answer(a->form, n.answer, &n.answer_err, &message, &bad), message, bad);
+	else
+		json_decref(n.answer);
 }
 
-static void go(app *a, view_id v)
+static void on_form_key(app *a, uint32_t key, bool quick)
 {
-	a->s.view = v;
-	a->s.selected = -1;
-	a->s.scroll = 0;
+	const char *message = NULL;
+	bool bad = false;
+	int w, h;
+	term_size(&w, &h);
+	/* What cannot be seen is not filled in. */
+	if ((w < MIN_W || h < MIN_H) && key != K_ESC && key != K_CTRL_C) return;
+	end_form(a, form_key(a->form, key, quick, &message, &bad), message, bad);
 }
 
-static int selectable(const app *a)
+static void on_key(app *a, uint32_t key)
 {
-	const scene *s = &a->s;
-	switch (s->view) {
-	case VIEW_OPERATION:
-		return (int)json_array_size(json_object_get(scene_operation(s), "steps"));
-	case VIEW_WHY:
-		return (int)json_array_size(json_object_get(scene_action(s), "guards"));
-	case VIEW_RECEIPTS:
-		return (int)json_array_size(json_object_get(json_object_get(s->state, "ledger"), "tail"));
-	case VIEW_HELP:
-		return A_COUNT;
-	default:
-		return 0;
-	}
-}
-
-static void move_by(app *a, int by)
-{
-	int n = selectable(a);
-	int *at = a->s.view == VIEW_HELP ? &a->s.scroll : &a->s.selected;
-	if (n <= 0) return;
-	int to = (*at < 0 ? (by > 0 ? -1 : 0) : *at) + by;
-	*at = to < 0 ? 0 : to >= n ? n - 1 : to;
-}
-
-static void next_thing(app *a)
-{
-	if (a->s.view != VIEW_OPERATION) {
-		a->s.action++;
-		a->s.selected = -1;
-		return;
-	}
-	const json_t *list = json_object_get(a->s.state, "operations"), *op = scene_operation(&a->s);
-	size_t i, n = json_array_size(list);
-	for (i = 0; i < n; i++)
-		if (json_array_get(list, i) == op) break;
-	snprintf(a->s.operation_id, sizeof a->s.operation_id, "%s",
-	         wr_json_str(json_array_get(list, n ? (i + 1) % n : 0), "id", ""));
-	a->s.selected = -1;
-}
-
-static void do_action(app *a, action_id id)
-{
-	const char *why = "";
-	if (!action_available(&a->s, id, &why)) {
-		say(a, why, true);
-		return;
-	}
-	if (action_table[id].flags & CHANGES) {
-		a->form = form_open(&a->s, id, a->feed, &why);
-		if (!a->form) say(a, why, true);
-		return;
-	}
-	switch (id) {
-	case A_WHY:
-		go(a, VIEW_WHY);
-		break;
-	case A_OPERATION:
-		a->s.operation_id[0] = '\0';
-		go(a, VIEW_OPERATION);
-		break;
-	case A_RECEIPTS:
-		go(a, VIEW_RECEIPTS);
-		break;
-	case A_HELP:
-		go(a, VIEW_HELP);
-		break;
-	case A_NEXT:
-		next_thing(a);
-		break;
-	case A_FREEZE:
-		a->s.frozen = !a->s.frozen;
-		break;
-	case A_DOWN:
-		move_by(a, 1);
-		break;
-	case A_UP:
-		move_by(a, -1);
-		break;
-	case A_TOP:
-		move_by(a, -100000);
-		break;
-	case A_REDRAW:
+	int64_t now = wr_mono_ms(&wr_clock_system);
+	bool quick = a->typed_ms && now - a->typed_ms < QUICK_MS;
+	a->typed_ms = key >= 0x20 && key < 0x110000 ? now : 0;
+	if (key == K_RESIZE) {
 		term_redraw();
-		break;
-	case A_BACK:
-		if (a->s.view == VIEW_OVERVIEW)
-			a->quit = true;
-		else
-			go(a, VIEW_OVERVIEW);
-		break;
-	default:
-		break;
+	} else if (a->form) {
+		on_form_key(a, key, quick);
+	} else if (key == K_PASTE || key == K_PASTE_END) {
+		a->pasting = key == K_PASTE;
+	} else if (!a->pasting && key != K_OTHER) {
+		a->message_until_ms = 0;
+		app_key(a, key);
 	}
 }
 
-static void on_key(app *a, uint32_t ch)
+static void read_keys(app *a)
 {
-	if (ch == K_RESIZE) {
-		term_redraw();
-		return;
+	uint32_t key;
+	int n = 0;
+	while (n < KEYS_MAX && !a->quit && (key = term_key()) != (uint32_t)K_NONE) {
+		on_key(a, key);
+		n++;
 	}
-	if (ch == K_CTRL_Z && !a->form) {
-		term_suspend();
-		return;
-	}
-	if (a->form) {
-		const char *message = NULL;
-		bool bad = false;
-		if (!form_key(a->form, &a->s, ch, &message, &bad)) end_form(a, message, bad);
-		return;
-	}
-	if (ch == K_CTRL_C) {
-		a->quit = true;
-		return;
-	}
-	a->message_until_ms = 0;
-	if (ch == K_PGDN || ch == K_PGUP || ch == 'G' || ch == K_END) {
-		move_by(a, ch == K_PGDN ? 10 : ch == K_PGUP ? -10 : 100000);
-		return;
-	}
-	if (a->s.view == VIEW_WELCOME && (ch == K_ENTER || ch == ' ')) {
-		go(a, VIEW_OVERVIEW);
-		return;
-	}
-	action_id id = action_for_key(&a->s, ch);
-	if (id != A_NONE)
-		do_action(a, id);
-	else if (ch >= 0x20 && ch < 0x110000)
-		say(a, "that key does nothing here; ? shows the keys", false);
+	/* Readable, and yet no key, again and again: the terminal is gone. */
+	a->silent = n ? 0 : a->silent + 1;
+	if (a->silent > 50) a->quit = true;
 }
 
 static void draw(app *a)
@@ -213,16 +111,23 @@ static void draw(app *a)
 	int w, h, cx = -1, cy = -1;
 	grid g;
 	int64_t now = wr_mono_ms(&wr_clock_system);
+	scene *s = &a->s;
 	term_size(&w, &h);
-	if (w < 1 || h < 1 || grid_init(&g, w, h) != 0) return;
-	a->s.state = a->state;
-	a->s.stale_ms = a->contact_ms ? now - a->contact_ms : 0;
+	if (w < 1 || h < 1 || w > 10000 || h > 10000 || grid_init(&g, w, h) != 0) return;
+	s->state = a->state;
+	s->ever = a->contact_ms != 0;
+	s->stale_ms = s->ever ? now - a->contact_ms : 0;
+	s->connected = a->reached && s->stale_ms < SILENCE_MS;
+	if (a->reached && !s->connected)
+		snprintf(a->error, sizeof a->error, "no answer from %.300s", a->socket);
 	/* A frozen picture, or one of an engine that is gone, does not pretend that its clocks run. */
-	a->s.skew_ms = a->s.frozen || !a->s.connected ? 0 : now - a->state_ms;
-	a->s.error = a->error;
-	a->s.message = now < a->message_until_ms ? a->message : "";
-	scene_draw(&g, &a->s);
-	if (a->form && w >= MIN_W && h >= MIN_H) form_draw(a->form, &g, &a->s, &cx, &cy);
+	s->age_ms = a->state_ms ? now - a->state_ms : 0;
+	s->clock_ms = s->frozen ? a->frozen_clock_ms : s->connected ? s->age_ms : s->clock_ms;
+	s->message = now < a->message_until_ms ? a->message : "";
+	scene_draw(&g, s);
+	bool fits = w >= MIN_W && h >= MIN_H;
+	if (a->form && fits) form_draw(a->form, &g, header_rows(s), &cx, &cy);
+	if (a->filtering && fits) app_draw_filter(a, &g, &cx, &cy);
 	term_show(&g, cx, cy);
 	grid_free(&g);
 }
@@ -232,22 +137,26 @@ static int loop(app *a, int sfd)
 	struct pollfd fds[3] = {{.fd = STDIN_FILENO, .events = POLLIN},
 	                        {.fd = feed_fd(a->feed), .events = POLLIN},
 	                        {.fd = sfd, .events = POLLIN}};
+	sigset_t mask;
+	sigprocmask(SIG_SETMASK, NULL, &mask);
+	sigdelset(&mask, SIGWINCH); /* resizing is noticed while waiting, and only then */
 	while (!a->quit) {
 		draw(a);
-		int64_t now = wr_wall_us(&wr_clock_system) / 1000;
-		(void)poll(fds, 3, (int)(1000 - now % 1000)); /* the clocks move once a second */
-		struct signalfd_siginfo si;
-		if (fds[2].revents && read(sfd, &si, sizeof si) == (ssize_t)sizeof si) return EXIT_OK;
-		if (fds[0].revents & (POLLHUP | POLLERR)) return EXIT_OK;
-		uint32_t ch;
-		for (int i = 0; i < 256 && (ch = term_key()) != (uint32_t)-1; i++) on_key(a, ch);
+		int64_t now = wr_wall_us(&wr_clock_system) / 1000; /* the clocks move once a second */
+		struct timespec wait = {0, (long)(1000 - now % 1000) * 1000000};
+		if (wait.tv_nsec >= 1000000000) wait = (struct timespec){1, 0};
+		int rc = ppoll(fds, 3, &wait, &mask);
+		if (rc < 0 && errno != EINTR) return EXIT_USAGE;
+		if (rc < 0) fds[0].revents = POLLIN, fds[1].revents = fds[2].revents = 0;
+		if (fds[2].revents || fds[0].revents & (POLLHUP | POLLERR | POLLNVAL)) return EXIT_OK;
+		if (fds[0].revents) read_keys(a);
 		take_news(a);
 	}
 	return EXIT_OK;
 }
 
 /* SIGTERM, SIGHUP and SIGINT come through a descriptor, so that the terminal is restored in one
- * place. SIGWINCH stays curses' own. */
+ * place. SIGWINCH stays curses' own, and is let through in ppoll alone. */
 static int open_signals(void)
 {
 	sigset_t set;
@@ -255,39 +164,59 @@ static int open_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGQUIT);
+	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	sigaddset(&set, SIGWINCH);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd;
+}
+
+static void set_up(app *a, const cli *c)
+{
+	a->s = (scene){.view = c->welcome ? VIEW_WELCOME : VIEW_OVERVIEW,
+	               .read_only = c->read_only,
+	               .welcome = c->welcome,
+	               .error = a->error,
+	               .socket = a->socket};
+	wr_buf_init(&a->page, PAGE_MAX);
+	snprintf(a->error, sizeof a->error, "connecting to %.200s", a->socket);
+	grid_use(cli_unicode(c) ? &glyphs_utf8 : &glyphs_ascii);
+}
+
+static void clean_up(app *a)
+{
+	form_free(a->form);
+	/* The person has their terminal back before threads are waited for. */
+	term_close();
+	if (feed_stop(a->feed))
+		fputs("warroom: a signature was on its way; `warroom pending` says what became of it\n",
+		      stderr);
+	json_decref(a->state);
+	json_decref(a->later);
+	wr_buf_free(&a->page);
 }
 
 int screen_main(struct cli *c)
 {
-	app a = {.s = {.view = c->welcome ? VIEW_WELCOME : VIEW_OVERVIEW,
-	               .selected = -1,
-	               .read_only = c->read_only,
-	               .welcome = c->welcome}};
+	static app a; /* too large for a stack, and there is one screen */
 	wr_err err = {0};
 	theme t;
+	memset(&a, 0, sizeof a);
 	const char *name = c->theme ? c->theme : getenv("WARROOM_THEME");
-	if (theme_load(&t, name && *name ? name : c->no_colour ? "mono" : "dark", &err) != 0)
-		return cli_error(c, &err);
+	if (theme_load(&t, name && *name ? name : "dark", &err) != 0) return cli_error(c, &err);
 	if (cli_socket(c, a.socket, sizeof a.socket, &err) != 0) return cli_error(c, &err);
-	a.s.socket = a.socket;
-	a.s.error = a.error;
-	snprintf(a.error, sizeof a.error, "connecting to %.200s", a.socket);
-	grid_use(cli_unicode(c) ? &glyphs_utf8 : &glyphs_ascii);
-	int sfd = open_signals();
-	if (term_open(&t, !c->no_colour, &err) != 0) {
+	set_up(&a, c);
+	int sfd = open_signals(), rc = EXIT_USAGE;
+	if (sfd < 0 || term_open(&t, !c->no_colour, &err) != 0) {
+		if (sfd < 0) wr_fail(&err, WR_E_IO, "no descriptor for signals: %s", strerror(errno));
 		(void)cli_error(c, &err);
+		if (sfd >= 0) close(sfd);
 		return EXIT_USAGE;
 	}
 	a.feed = feed_start(a.socket, &err);
-	int rc = EXIT_USAGE;
 	if (a.feed) rc = loop(&a, sfd);
-	form_free(a.form);
-	feed_stop(a.feed);
-	term_close();
-	if (!a.feed) (void)cli_error(c, &err);
-	json_decref(a.state);
+	clean_up(&a);
+	if (err.code) (void)cli_error(c, &err);
 	close(sfd);
 	return rc;
 }

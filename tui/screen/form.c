@@ -1,6 +1,4 @@
-/* form.c: two pages: who and why; then the engine's challenge (the plan's words, loss, guards), a
- * value to type from the screen, and the passphrase. What is signed is exactly what the second page
- * shows. */
+/* form.c: the dialog as a state machine: keys and the engine's answers in, requests out. */
 #include "screen/form.h"
 
 #include <sodium.h>
@@ -8,90 +6,71 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "term.h"
+#include "screen/form_parts.h"
+#include "warroom/hash.h"
 #include "warroom/limits.h"
 #include "warroom/text.h"
+#include "warroom/words.h"
 
-typedef enum field_kind { F_CHOICE, F_TEXT, F_CONFIRM, F_SECRET } field_kind;
-
-typedef struct field {
-	field_kind kind;
-	char label[48];
-	char text[256]; /* F_TEXT, F_CONFIRM */
-	size_t len;
-	char expect[64];     /* F_CONFIRM */
-	char choices[8][80]; /* F_CHOICE */
-	char values[8][64];
-	char extra[8][512]; /* key files */
-	int n_choices, chosen;
-} field;
-
-typedef enum page { P_WHO, P_ASKING, P_CONFIRM, P_SIGNING } page;
-
-struct form {
-	action_id action;
-	feed *feed;
-	page page;
-	field fields[4];
-	int n_fields, at;
-	char operation_id[32], act[32], from[64], to[64], step[64], title[400], error[512],
-	    message[600];
-	char key_file[512], note[256]; /* of the second page */
-	json_t *challenge;
-	char *secret; /* sodium_malloc */
-	size_t secret_len;
-	int scroll;
-};
+/* ---- opening ---- */
 
 static field *add_field(form *f, field_kind kind, const char *label)
 {
-	WR_ASSERT(f->n_fields < 4);
+	WR_ASSERT(f->n_fields < FORM_FIELDS);
 	field *x = &f->fields[f->n_fields++];
-	memset(x, 0, sizeof *x);
-	x->kind = kind;
+	*x = (field){.kind = kind};
 	snprintf(x->label, sizeof x->label, "%s", label);
 	return x;
 }
 
 static void add_choice(field *x, const char *shown, const char *value, const char *extra)
 {
-	if (x->n_choices >= 8) return;
-	snprintf(x->choices[x->n_choices], sizeof x->choices[0], "%s", shown);
-	snprintf(x->values[x->n_choices], sizeof x->values[0], "%s", value);
-	snprintf(x->extra[x->n_choices++], sizeof x->extra[0], "%s", extra);
+	choice *more = realloc(x->choices, (size_t)(x->n_choices + 1) * sizeof *more);
+	WR_ASSERT(more);
+	x->choices = more;
+	choice *c = &more[x->n_choices++];
+	snprintf(c->shown, sizeof c->shown, "%s", shown);
+	snprintf(c->value, sizeof c->value, "%s", value);
+	snprintf(c->extra, sizeof c->extra, "%s", extra);
 }
 
-/* Has this person already approved? Then the other ones come first. */
+static void clear_fields(form *f)
+{
+	for (int i = 0; i < f->n_fields; i++) free(f->fields[i].choices);
+	f->n_fields = f->at = 0;
+}
+
 static bool has_approved(const json_t *op, const char *principal)
 {
 	size_t i;
 	json_t *a;
 	json_array_foreach (json_object_get(op, "approvals"), i, a)
-		if (!strcmp(wr_json_str(a, "principal", ""), principal) &&
-		    !strcmp(wr_json_str(a, "decision", ""), "approve") && wr_json_bool(a, "valid", false))
+		if (is(a, "principal", principal) && is(a, "decision", "approve") &&
+		    wr_json_bool(a, "valid", false))
 			return true;
 	return false;
 }
 
+/* People whose key is on this machine; chosen is the first who has not approved yet. */
 static int add_people(form *f, const scene *s, const json_t *op)
 {
 	field *x = add_field(f, F_CHOICE, "who signs");
 	size_t i;
 	json_t *p;
+	bool found = false;
 	json_array_foreach (json_object_get(s->state, "operators"), i, p) {
 		const char *key = wr_json_str(p, "key_file", ""), *name = wr_json_str(p, "principal", "");
-		if (!*key) continue;
+		const char *first = json_string_value(json_array_get(json_object_get(p, "roles"), 0));
+		if (!*key || x->n_choices >= WR_MAX_OPERATORS) continue;
 		bool approved = f->action == A_APPROVE && has_approved(op, name);
-		char shown[80];
-		const json_t *roles = json_object_get(p, "roles");
-		snprintf(shown, sizeof shown, "%s (%s)%s", name,
-		         json_string_value(json_array_get(roles, 0))
-		             ? json_string_value(json_array_get(roles, 0))
-		             : "no role",
-		         approved ? " - has approved" : "");
+		char shown[96];
+		snprintf(shown, sizeof shown, "%.40s (%.20s)%s", name, first ? first : "no role",
+		         approved ? ", has approved" : "");
 		add_choice(x, shown, name, key);
-		if (!approved && x->n_choices - 1 > 0 && has_approved(op, x->values[x->chosen]))
+		if (!approved && !found) {
 			x->chosen = x->n_choices - 1;
+			found = true;
+		}
 	}
 	return x->n_choices;
 }
@@ -112,14 +91,16 @@ static const char *verb_of(action_id a)
 	}
 }
 
-static void decision_of(const form *f, char *out, size_t size)
+static void decision_of(form *f)
 {
+	const field *ruling = &f->fields[1];
 	if (f->action == A_TICK)
-		snprintf(out, size, "tick:%s", f->step);
+		snprintf(f->decision, sizeof f->decision, "tick:%s", f->step);
 	else if (f->action == A_RULE)
-		snprintf(out, size, "rule:%s:%s", f->step, f->fields[1].values[f->fields[1].chosen]);
+		snprintf(f->decision, sizeof f->decision, "rule:%s:%.20s", f->step,
+		         ruling->choices[ruling->chosen].value);
 	else
-		snprintf(out, size, "%s", verb_of(f->action));
+		snprintf(f->decision, sizeof f->decision, "%s", verb_of(f->action));
 }
 
 static bool find_step(form *f, const json_t *op)
@@ -127,10 +108,8 @@ static bool find_step(form *f, const json_t *op)
 	size_t i;
 	json_t *st;
 	json_array_foreach (json_object_get(op, "steps"), i, st) {
-		const char *state = wr_json_str(st, "state", "");
-		bool hit = f->action == A_TICK
-		               ? !strcmp(state, "running") && !strcmp(wr_json_str(st, "kind", ""), "manual")
-		               : !strcmp(state, "uncertain");
+		bool hit = f->action == A_TICK ? is(st, "state", "running") && is(st, "kind", "manual")
+		                               : is(st, "state", "uncertain");
 		if (!hit) continue;
 		snprintf(f->step, sizeof f->step, "%s", wr_json_str(st, "name", ""));
 		return true;
@@ -138,61 +117,68 @@ static bool find_step(form *f, const json_t *op)
 	return false;
 }
 
+static bool is_draft(const form *f)
+{
+	return f->action == A_FAILOVER || f->action == A_FAILBACK;
+}
+
+static bool set_draft(form *f, const scene *s)
+{
+	const char *kind = f->action == A_FAILOVER ? "failover" : "failback";
+	const json_t *a = scene_action(s);
+	size_t i;
+	json_t *one;
+	if (!a || !is(a, "action", kind)) {
+		a = NULL;
+		json_array_foreach (json_object_get(s->state, "actions"), i, one)
+			if (!a && is(one, "action", kind)) a = one;
+	}
+	if (!a) return false;
+	snprintf(f->act, sizeof f->act, "%s", kind);
+	snprintf(f->from, sizeof f->from, "%s", wr_json_str(a, "from", ""));
+	snprintf(f->to, sizeof f->to, "%s", wr_json_str(a, "to", ""));
+	snprintf(f->title, sizeof f->title, "propose %s %s %s %s", kind, f->from, grid_glyphs()->arrow,
+	         f->to);
+	return true;
+}
+
 static bool set_target(form *f, const scene *s)
 {
-	if (f->action == A_FAILOVER || f->action == A_FAILBACK) {
-		const char *kind = f->action == A_FAILOVER ? "failover" : "failback";
-		const json_t *a = scene_action(s);
-		size_t i;
-		json_t *one;
-		if (strcmp(wr_json_str(a, "action", ""), kind) != 0)
-			json_array_foreach (json_object_get(s->state, "actions"), i, one)
-				if (!strcmp(wr_json_str(one, "action", ""), kind)) {
-					a = one;
-					break;
-				}
-		if (!a) return false;
-		snprintf(f->act, sizeof f->act, "%s", kind);
-		snprintf(f->from, sizeof f->from, "%s", wr_json_str(a, "from", ""));
-		snprintf(f->to, sizeof f->to, "%s", wr_json_str(a, "to", ""));
-		snprintf(f->title, sizeof f->title, "Propose %s %s %s %s", kind, f->from,
-		         grid_glyphs()->arrow, f->to);
-		return true;
-	}
+	if (is_draft(f)) return set_draft(f, s);
 	const json_t *op = scene_active(s);
 	if (!op) return false;
 	snprintf(f->operation_id, sizeof f->operation_id, "%s", wr_json_str(op, "id", ""));
 	snprintf(f->from, sizeof f->from, "%s", wr_json_str(op, "from", ""));
 	snprintf(f->to, sizeof f->to, "%s", wr_json_str(op, "to", ""));
 	if ((f->action == A_TICK || f->action == A_RULE) && !find_step(f, op)) return false;
-	snprintf(f->title, sizeof f->title, "%s %s: %s %s %s %s %s",
-	         f->action == A_TICK   ? "tick off"
-	         : f->action == A_RULE ? "rule on"
+	snprintf(f->title, sizeof f->title, "%s%s %s: %s %s %s %s",
+	         f->action == A_TICK   ? "tick off "
+	         : f->action == A_RULE ? "rule on "
 	                               : verb_of(f->action),
-	         f->operation_id, wr_json_str(op, "action", ""), f->from, grid_glyphs()->arrow, f->to,
-	         f->step);
+	         f->step, f->operation_id, wr_json_str(op, "action", ""), f->from, grid_glyphs()->arrow,
+	         f->to);
 	return true;
 }
 
-form *form_open(const scene *s, action_id a, feed *fd, const char **why)
+form *form_open(const scene *s, action_id a, const form_ops *ops, const char **why)
 {
 	form *f = calloc(1, sizeof *f);
 	WR_ASSERT(f);
 	f->action = a;
-	f->feed = fd;
-	*why = "nothing to decide on";
+	f->ops = *ops;
 	f->secret = sodium_malloc(WR_PASSPHRASE_MAX);
-	if (!f->secret || !set_target(f, s)) goto fail;
-	*why =
-	    "no operator has a sealed key on this machine: sign with `warroom pending` and ssh-keygen";
+	WR_ASSERT(f->secret);
+	*why = "there is nothing to decide on";
+	if (!set_target(f, s)) goto fail;
+	*why = "no operator has a sealed key on this machine: use warroom pending and ssh-keygen";
 	if (add_people(f, s, scene_active(s)) == 0) goto fail;
 	if (a == A_RULE) {
-		field *x = add_field(f, F_CHOICE, "it was");
+		field *x = add_field(f, F_CHOICE, "the step was");
 		add_choice(x, "done", "done", "");
 		add_choice(x, "not done: do it", "not_done", "");
 		add_choice(x, "skip it", "skip", "");
 	}
-	if (a == A_FAILOVER || a == A_FAILBACK || a == A_DENY || a == A_ABORT || a == A_TICK)
+	if (is_draft(f) || a == A_DENY || a == A_ABORT || a == A_TICK || a == A_HOLD)
 		add_field(f, F_TEXT, a == A_TICK ? "note" : "reason");
 	return f;
 fail:
@@ -200,289 +186,276 @@ fail:
 	return NULL;
 }
 
-void form_free(form *f)
+static void wipe_secret(form *f)
 {
-	if (!f) return;
-	if (f->secret) sodium_free(f->secret);
-	json_decref(f->challenge);
-	free(f);
-}
-
-static const field *text_field(const form *f)
-{
-	for (int i = 0; i < f->n_fields; i++)
-		if (f->fields[i].kind == F_TEXT) return &f->fields[i];
-	return NULL;
-}
-
-static void ask(form *f)
-{
-	char decision[96];
-	const field *reason = text_field(f);
-	decision_of(f, decision, sizeof decision);
-	bool draft = f->action == A_FAILOVER || f->action == A_FAILBACK;
-	intent in = {.operation_id = draft ? NULL : f->operation_id,
-	             .action = f->act,
-	             .from = f->from,
-	             .to = f->to,
-	             .reason = draft && reason ? reason->text : NULL,
-	             .decision = decision,
-	             .principal = f->fields[0].values[f->fields[0].chosen],
-	             .assurance = "separate_session"};
-	f->error[0] = '\0';
-	f->page = P_ASKING;
-	if (!feed_challenge(f->feed, &in)) {
-		snprintf(f->error, sizeof f->error, "an earlier action is still under way; try again");
-		f->page = P_WHO;
-	}
-}
-
-/* The value to type: read from the screen, so that a hand on Enter cannot approve. */
-static void build_confirm(form *f)
-{
-	const field *who = &f->fields[0], *note = text_field(f);
-	snprintf(f->key_file, sizeof f->key_file, "%s", who->extra[who->chosen]);
-	snprintf(f->note, sizeof f->note, "%s", note ? note->text : "");
-	char label[48];
-	snprintf(label, sizeof label, "passphrase of %.30s", who->values[who->chosen]);
-	f->at = f->n_fields = 0;
-	if (f->action == A_FAILOVER || f->action == A_FAILBACK || f->action == A_APPROVE)
-		snprintf(add_field(f, F_CONFIRM, "type the target region")->expect,
-		         sizeof f->fields[0].expect, "%s", f->to);
-	add_field(f, F_SECRET, label);
-}
-
-static void submit(form *f)
-{
-	f->page = P_SIGNING;
-	f->error[0] = '\0';
-	if (!feed_sign(f->feed, f->challenge, f->key_file, f->secret, f->secret_len, f->note)) {
-		snprintf(f->error, sizeof f->error, "an earlier action is still under way; try again");
-		f->page = P_CONFIRM;
-	}
 	sodium_memzero(f->secret, WR_PASSPHRASE_MAX);
 	f->secret_len = 0;
 }
 
+void form_free(form *f)
+{
+	if (!f) return;
+	if (f->secret) sodium_free(f->secret); /* wipes */
+	clear_fields(f);
+	json_decref(f->challenge);
+	free(f);
+}
+
+/* ---- the first page: who and why ---- */
+
+static const char *typed(const form *f)
+{
+	for (int i = 0; i < f->n_fields; i++)
+		if (f->fields[i].kind == F_TEXT) return f->fields[i].edit.text;
+	return "";
+}
+
+static void busy(form *f, page back_to)
+{
+	snprintf(f->error, sizeof f->error, "an earlier request is still under way; press Enter again");
+	f->page = back_to;
+}
+
+static void ask(form *f)
+{
+	const choice *who = &f->fields[0].choices[f->fields[0].chosen];
+	decision_of(f);
+	snprintf(f->principal, sizeof f->principal, "%s", who->value);
+	snprintf(f->key_file, sizeof f->key_file, "%s", who->extra);
+	snprintf(f->note, sizeof f->note, "%s", typed(f));
+	intent in = {.operation_id = is_draft(f) ? NULL : f->operation_id,
+	             .action = f->act,
+	             .from = f->from,
+	             .to = f->to,
+	             .reason = is_draft(f) ? f->note : NULL,
+	             .decision = f->decision,
+	             .principal = f->principal,
+	             .assurance = "separate_session"};
+	f->page = P_ASKING;
+	if (!f->ops.challenge(f->ops.ctx, &in)) busy(f, P_WHO);
+}
+
+/* ---- the second page: what will be signed ---- */
+
+/* The text to be signed must say what was asked, and what the screen will show. */
+static bool check_message(form *f)
+{
+	const char *text = wr_json_str(f->challenge, "message", "");
+	wr_err err = {0};
+	json_t *m = wr_json_parse(text, strlen(text), &err);
+	const char *hash = wr_json_str(m, "plan_hash", ""), *id = wr_json_str(m, "operation_id", "");
+	uint8_t bytes[WR_HASH_LEN];
+	bool ok = m && is(m, "decision", f->decision) && is(m, "principal", f->principal) &&
+	          !strcmp(id, wr_json_str(f->challenge, "operation_id", "")) &&
+	          (is_draft(f) || !strcmp(id, f->operation_id)) &&
+	          wr_unhex(bytes, sizeof bytes, hash, strlen(hash)) == 0;
+	if (ok) {
+		wr_words(f->words, bytes);
+		snprintf(f->operation_id, sizeof f->operation_id, "%s", id);
+	}
+	json_decref(m);
+	return ok;
+}
+
+/* A value to type, so that a hand on Enter decides nothing: where it goes, or which operation. */
+static void add_confirm(form *f)
+{
+	bool moves = is_draft(f) || f->action == A_APPROVE;
+	if (!moves && f->action != A_ABORT && f->action != A_RULE) return;
+	bool region = moves && wr_name_ok(f->to);
+	field *x =
+	    add_field(f, F_CONFIRM, region ? "type the target region" : "type the operation's id");
+	snprintf(x->expect, sizeof x->expect, "%s", region ? f->to : f->operation_id);
+}
+
+static void turn_page(form *f)
+{
+	clear_fields(f);
+	add_confirm(f);
+	char label[64];
+	snprintf(label, sizeof label, "passphrase of %.40s", f->principal);
+	add_field(f, F_SECRET, label);
+	f->page = P_CONFIRM;
+}
+
+static void sign(form *f)
+{
+	f->page = P_SIGNING;
+	if (!f->ops.sign(f->ops.ctx, f->challenge, f->key_file, f->secret, f->secret_len, f->note))
+		busy(f, P_CONFIRM);
+	wipe_secret(f);
+}
+
+/* ---- keys ---- */
+
 static void next_field(form *f)
 {
-	field *x = &f->fields[f->at];
-	f->error[0] = '\0';
-	if (x->kind == F_TEXT && x->len < 3 && f->action != A_TICK) {
+	const field *x = &f->fields[f->at];
+	if (x->kind == F_TEXT && x->edit.len < 3 && f->action != A_TICK) {
 		snprintf(f->error, sizeof f->error, "say why in a few words: it stays in the record");
-		return;
-	}
-	if (x->kind == F_CONFIRM && strcmp(x->text, x->expect) != 0) {
-		snprintf(f->error, sizeof f->error, "that is not the target region; read it above");
-		return;
-	}
-	if (x->kind == F_SECRET && !f->secret_len) {
+	} else if (x->kind == F_CONFIRM && strcmp(x->edit.text, x->expect) != 0) {
+		snprintf(f->error, sizeof f->error, "that is not it: read it in the title of this dialog");
+	} else if (x->kind == F_SECRET && !f->secret_len) {
 		snprintf(f->error, sizeof f->error, "the passphrase is empty");
-		return;
-	}
-	if (f->at + 1 < f->n_fields)
+	} else if (f->at + 1 < f->n_fields) {
 		f->at++;
-	else if (f->page == P_WHO)
+	} else if (f->page == P_WHO) {
 		ask(f);
-	else
-		submit(f);
+	} else {
+		/* Tab may have gone round a value that was not typed. */
+		const field *c = &f->fields[0];
+		if (c->kind == F_CONFIRM && strcmp(c->edit.text, c->expect) != 0) {
+			f->at = 0;
+			snprintf(f->error, sizeof f->error, "%s first", c->label);
+		} else {
+			sign(f);
+		}
+	}
 }
 
-static void type_char(form *f, field *x, uint32_t ch)
+static void type_secret(form *f, uint32_t key)
 {
 	char utf8[4];
-	size_t n = wr_utf8_put(utf8, ch);
-	if (x->kind == F_SECRET) {
-		if (f->secret_len + n < WR_PASSPHRASE_MAX) {
+	if (key == K_CTRL_U) {
+		wipe_secret(f);
+	} else if (key == K_BACKSPACE) {
+		while (f->secret_len) {
+			unsigned char last = (unsigned char)f->secret[--f->secret_len];
+			f->secret[f->secret_len] = 0;
+			if ((last & 0xc0) != 0x80) break;
+		}
+	} else if (key >= 0x20 && key < 0x110000) {
+		size_t n = wr_utf8_put(utf8, key);
+		if (f->secret_len + n <= WR_PASSPHRASE_MAX) {
 			memcpy(f->secret + f->secret_len, utf8, n);
 			f->secret_len += n;
+		} else {
+			snprintf(f->error, sizeof f->error, "a passphrase has at most %d bytes",
+			         WR_PASSPHRASE_MAX);
 		}
-	} else if (x->kind != F_CHOICE && x->len + n < sizeof x->text) {
-		memcpy(x->text + x->len, utf8, n);
-		x->len += n;
-		x->text[x->len] = '\0';
+		sodium_memzero(utf8, sizeof utf8);
 	}
 }
 
-static void erase(form *f, field *x, bool all)
+static void choose(field *x, uint32_t key)
 {
-	if (x->kind == F_SECRET) {
-		f->secret_len = all || !f->secret_len ? 0 : f->secret_len - 1;
-		return;
-	}
-	do {
-		if (!x->len) return;
-		x->len--;
-		while (x->len && ((unsigned char)x->text[x->len] & 0xc0) == 0x80) x->len--;
-		x->text[x->len] = '\0';
-	} while (all);
-}
-
-bool form_key(form *f, const scene *s, uint32_t ch, const char **message, bool *bad)
-{
-	(void)s;
-	if (ch == K_ESC || ch == K_CTRL_C) {
-		if (f->page == P_SIGNING) return true; /* on its way: its end will be said */
-		*message = "cancelled; nothing was signed";
-		*bad = false;
-		return false;
-	}
-	if (f->page == P_ASKING || f->page == P_SIGNING) return true;
-	field *x = &f->fields[f->at];
-	if (ch == K_ENTER)
-		next_field(f);
-	else if (ch == K_PGDN || ch == K_PGUP)
-		f->scroll += ch == K_PGDN ? 5 : f->scroll >= 5 ? -5 : -f->scroll;
-	else if (ch == K_TAB || (ch == K_DOWN && x->kind != F_CHOICE))
-		f->at = (f->at + 1) % f->n_fields;
-	else if (ch == K_BTAB || (ch == K_UP && x->kind != F_CHOICE))
-		f->at = (f->at + f->n_fields - 1) % f->n_fields;
-	else if (x->kind == F_CHOICE && (ch == K_RIGHT || ch == K_DOWN || ch == ' '))
+	if (key == K_RIGHT || key == K_DOWN || key == ' ')
 		x->chosen = (x->chosen + 1) % x->n_choices;
-	else if (x->kind == F_CHOICE && (ch == K_LEFT || ch == K_UP))
+	else if (key == K_LEFT || key == K_UP)
 		x->chosen = (x->chosen + x->n_choices - 1) % x->n_choices;
-	else if (x->kind == F_CHOICE && ch >= '1' && ch < '1' + (uint32_t)x->n_choices)
-		x->chosen = (int)(ch - '1');
-	else if (ch == K_BACKSPACE || ch == K_DELETE)
-		erase(f, x, false);
-	else if (ch == K_CTRL_U)
-		erase(f, x, true);
-	else if (ch >= 0x20 && ch < 0x110000)
-		type_char(f, x, ch);
-	return true;
+	else if (key >= '1' && key <= '9' && key < '1' + (uint32_t)x->n_choices)
+		x->chosen = (int)(key - '1');
 }
 
-bool form_answer(form *f, json_t *answer, const wr_err *err, const char **message, bool *bad)
+static void field_key(form *f, uint32_t key)
 {
-	if (f->page == P_ASKING) {
-		if (!answer) {
-			snprintf(f->error, sizeof f->error, "%s", err->msg);
-			f->page = P_WHO;
-			return true;
-		}
-		f->challenge = answer;
-		f->page = P_CONFIRM;
-		build_confirm(f);
-		return true;
+	field *x = &f->fields[f->at];
+	switch (x->kind) {
+	case F_CHOICE:
+		if (!f->pasting) choose(x, key);
+		break;
+	case F_SECRET:
+		type_secret(f, key);
+		break;
+	case F_CONFIRM:
+		if (f->pasting)
+			snprintf(f->error, sizeof f->error, "type it: what is pasted was not read");
+		else
+			(void)edit_key(&x->edit, key);
+		break;
+	case F_TEXT:
+		if (!f->pasting || key >= 0x20) (void)edit_key(&x->edit, key);
+		break;
 	}
-	if (f->page != P_SIGNING) {
+}
+
+static form_end cancel(form *f, uint32_t key, const char **message, bool *bad)
+{
+	if (f->page == P_SIGNING) { /* on its way: its end will be said */
+		if (f->leaving && key == K_CTRL_C) return FORM_QUIT;
+		f->leaving = key == K_CTRL_C;
+		return FORM_ON;
+	}
+	*message = "cancelled; nothing was signed";
+	*bad = false;
+	return FORM_OVER;
+}
+
+form_end form_key(form *f, uint32_t key, bool quick, const char **message, bool *bad)
+{
+	if (key == K_PASTE || key == K_PASTE_END) {
+		f->pasting = key == K_PASTE;
+		return FORM_ON;
+	}
+	if (!f->pasting && (key == K_ESC || key == K_CTRL_C)) return cancel(f, key, message, bad);
+	if (f->page == P_ASKING || f->page == P_SIGNING) return FORM_ON;
+	bool choice_field = f->fields[f->at].kind == F_CHOICE;
+	if (key == K_ENTER || key == K_TAB) {
+		if (f->pasting) return FORM_ON; /* a line's end in pasted text decides nothing */
+		f->error[0] = '\0';
+		if (key == K_TAB)
+			f->at = (f->at + 1) % f->n_fields;
+		else if (quick)
+			snprintf(f->error, sizeof f->error, "that Enter came with the text: press it yourself");
+		else
+			next_field(f);
+		return FORM_ON;
+	}
+	if (key == K_BTAB || (key == K_UP && !choice_field))
+		f->at = (f->at + f->n_fields - 1) % f->n_fields;
+	else if (key == K_DOWN && !choice_field)
+		f->at = (f->at + 1) % f->n_fields;
+	else if (key == K_PGDN || key == K_PGUP)
+		f->scroll += key == K_PGDN ? 5 : f->scroll >= 5 ? -5 : -f->scroll;
+	else {
+		f->error[0] = '\0';
+		field_key(f, key);
+	}
+	return FORM_ON;
+}
+
+/* ---- answers ---- */
+
+static form_end got_challenge(form *f, json_t *answer, const wr_err *err)
+{
+	f->page = P_WHO;
+	if (!answer) {
+		snprintf(f->error, sizeof f->error, "%s", err->msg);
+		return FORM_ON;
+	}
+	json_decref(f->challenge);
+	f->challenge = answer;
+	if (check_message(f)) {
+		turn_page(f);
+		return FORM_ON;
+	}
+	json_decref(f->challenge);
+	f->challenge = NULL;
+	snprintf(f->error, sizeof f->error,
+	         "the engine's text to sign does not say what was asked; nothing was signed");
+	return FORM_ON;
+}
+
+form_end form_answer(form *f, json_t *answer, const wr_err *err, const char **message, bool *bad)
+{
+	if (f->page == P_ASKING) return got_challenge(f, answer, err);
+	if (f->page != P_SIGNING) { /* of a dialog that was cancelled */
 		json_decref(answer);
-		return true;
+		return FORM_ON;
 	}
 	if (!answer && err->code == WR_E_DENIED && strstr(err->msg, "passphrase")) {
 		snprintf(f->error, sizeof f->error, "wrong passphrase; nothing was signed");
 		f->page = P_CONFIRM;
-		return true;
+		return FORM_ON;
 	}
 	if (answer)
-		snprintf(f->message, sizeof f->message, "%s %s: recorded",
-		         wr_json_str(answer, "operation_id", ""), wr_json_str(answer, "decision", ""));
+		snprintf(f->message, sizeof f->message, "%.60s: %.80s by %.60s is recorded",
+		         wr_json_str(answer, "operation_id", f->operation_id),
+		         wr_json_str(answer, "decision", f->decision), f->principal);
 	else
-		snprintf(f->message, sizeof f->message, "not accepted: %.220s", err->msg);
+		snprintf(f->message, sizeof f->message, "not accepted: %s", err->msg);
 	*bad = !answer;
 	*message = f->message;
 	json_decref(answer);
-	return false;
-}
-
-/* ---- drawing ---- */
-
-static int draw_challenge(form *f, grid *g, rect a)
-{
-	const json_t *c = f->challenge, *guards = json_object_get(c, "guards");
-	int y = a.y, end = a.y + a.h, pass = 0, total = (int)json_array_size(guards);
-	size_t i;
-	json_t *row;
-	json_array_foreach (guards, i, row) pass += !strcmp(wr_json_str(row, "verdict", ""), "PASS");
-	grid_text(g, a.x, y, 12, ROLE_DIM, "read aloud");
-	grid_text(g, a.x + 12, y++, a.w - 12, ROLE_MATCH, wr_json_str(c, "words", ""));
-	grid_text(g, a.x, y, 12, ROLE_DIM, "will lose");
-	grid_text(g, a.x + 12, y++, a.w - 12, ROLE_SEV3,
-	          wr_json_str(json_object_get(c, "loss"), "text", "unknown"));
-	if (total) {
-		grid_text(g, a.x, y, 12, ROLE_DIM, "guards");
-		int x = a.x + 12 +
-		        grid_textf(g, a.x + 12, y, a.w - 12, pass == total ? ROLE_OK : ROLE_SEV3,
-		                   "%d of %d hold", pass, total);
-		json_array_foreach (guards, i, row)
-			if (wr_json_bool(row, "blocking", true) &&
-			    strcmp(wr_json_str(row, "verdict", ""), "PASS") != 0) {
-				grid_textf(g, x, y, a.x + a.w - x, ROLE_SEV2,
-				           "   %s %s blocks: it starts only when this passes", grid_glyphs()->bad,
-				           wr_json_str(row, "name", ""));
-				break;
-			}
-		y++;
-	}
-	const char *text = wr_json_str(c, "text", "");
-	for (int skip = f->scroll; skip > 0 && text && strchr(text, '\n'); skip--)
-		text = strchr(text, '\n') + 1;
-	if (y < end) y += draw_wrapped(g, (rect){a.x, y, a.w, end - y}, ROLE_TEXT, text);
-	return y;
-}
-
-static void draw_field(const form *f, grid *g, int x, int y, int w, int i, int *cx, int *cy)
-{
-	const field *fd = &f->fields[i];
-	bool on = f->at == i && (f->page == P_WHO || f->page == P_CONFIRM);
-	grid_textf(g, x, y, 24, on ? ROLE_HINT_KEY : ROLE_DIM, "%s", fd->label);
-	int ix = x + 25, iw = w - 25;
-	if (fd->kind == F_CHOICE) {
-		int px = ix;
-		for (int k = 0; k < fd->n_choices && px < ix + iw - 4; k++)
-			px += grid_textf(g, px, y, ix + iw - px, k == fd->chosen ? ROLE_SELECT : ROLE_TEXT,
-			                 " %d %s ", k + 1, fd->choices[k]) +
-			      1;
-		return;
-	}
-	grid_fill(g, (rect){ix, y, iw, 1}, ' ', ROLE_INPUT);
-	int used = 0;
-	if (fd->kind == F_SECRET)
-		used = grid_text(g, ix, y, iw, ROLE_INPUT, f->secret_len ? "(typed blind)" : "");
-	else {
-		const char *t = fd->text;
-		while ((int)wr_text_width(t) > iw - 1) {
-			const char *end = t + strlen(t);
-			wr_utf8_next(&t, end);
-		}
-		used = grid_text(g, ix, y, iw, ROLE_INPUT, t);
-		if (!fd->len && fd->kind == F_CONFIRM)
-			grid_textf(g, ix + 1, y, iw - 1, ROLE_DIM, " (it is %s)", fd->expect);
-	}
-	if (on) {
-		*cx = ix + (fd->kind == F_SECRET ? 0 : used);
-		*cy = y;
-	}
-}
-
-void form_draw(form *f, grid *g, const scene *s, int *cx, int *cy)
-{
-	(void)s;
-	*cx = *cy = -1;
-	int h = f->page == P_WHO || f->page == P_ASKING ? f->n_fields + 7 : g->h - 2,
-	    w = g->w - 4 < 100 ? g->w - 4 : 100;
-	if (h > g->h - 2) h = g->h - 2;
-	rect a = {(g->w - w) / 2, (g->h - 1 - h) / 2, w, h};
-	if (a.y < 0) a.y = 0;
-	grid_fill(g, a, ' ', ROLE_TEXT);
-	draw_box(g, a, ROLE_BORDER_FOCUS, f->title);
-	int x = a.x + 2, y = a.y + 2, iw = w - 4;
-	if (f->challenge) {
-		y = a.y + 1;
-		draw_challenge(f, g, (rect){x, y, iw, h - 2 - f->n_fields - 2});
-		y = a.y + h - 2 - f->n_fields - 1;
-	}
-	for (int i = 0; i < f->n_fields; i++) draw_field(f, g, x, y++, iw, i, cx, cy);
-	const char *busy = f->page == P_ASKING    ? "asking the engine for the plan…"
-	                   : f->page == P_SIGNING ? "unsealing the key and signing…"
-	                                          : "";
-	if (*busy)
-		grid_text(g, x, y, iw, ROLE_INFO, busy);
-	else if (f->error[0])
-		grid_text(g, x, y, iw, ROLE_SEV2, f->error);
-	grid_fill(g, (rect){0, g->h - 1, g->w, 1}, ' ', ROLE_HINT_TEXT);
-	grid_text(g, 1, g->h - 1, g->w - 2, ROLE_HINT_TEXT,
-	          f->challenge ? "Enter next, signs on the last   PgDn/PgUp the plan   Tab move   Esc "
-	                         "cancel: nothing is signed"
-	                       : "Enter next   arrows choose   Esc cancel: nothing is signed");
+	return FORM_OVER;
 }

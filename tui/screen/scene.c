@@ -1,20 +1,30 @@
-/* scene.c: what views share: finding things in the state, running clocks, the header, the
- * suggestion. */
+/* scene.c: finding things in the state: the operation, the candidate, the chosen row; clocks that
+ * run on; and the dispatch to the views. */
 #include "screen/scene.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "screen/actions.h"
-#include "warroom/clock.h"
-#include "warroom/text.h"
+
+#define NUM_MAX INT64_C(1000000000000000) /* in ms 30,000 years */
+
+bool is(const json_t *obj, const char *key, const char *value)
+{
+	return !strcmp(wr_json_str(obj, key, ""), value);
+}
+
+int64_t num(const json_t *obj, const char *key, int64_t dflt)
+{
+	int64_t v = wr_json_int(obj, key, dflt);
+	return v > NUM_MAX ? NUM_MAX : v < -NUM_MAX ? -NUM_MAX : v;
+}
 
 bool op_over(const json_t *op)
 {
 	static const char *const open[] = {"proposed", "approved", "running", "held", "rolling_back"};
-	const char *state = wr_json_str(op, "state", "");
 	for (size_t i = 0; i < sizeof open / sizeof *open; i++)
-		if (!strcmp(state, open[i])) return false;
+		if (is(op, "state", open[i])) return false;
 	return true;
 }
 
@@ -33,277 +43,232 @@ const json_t *scene_operation(const scene *s)
 	json_t *op;
 	const json_t *list = json_object_get(s->state, "operations");
 	json_array_foreach (list, i, op)
-		if (s->operation_id[0] && !strcmp(wr_json_str(op, "id", ""), s->operation_id)) return op;
+		if (s->operation_id[0] && is(op, "id", s->operation_id)) return op;
 	const json_t *active = scene_active(s);
 	return active ? active : json_array_get(list, 0);
+}
+
+const json_t *scene_primary(const scene *s)
+{
+	size_t i;
+	json_t *r;
+	json_array_foreach (json_object_get(s->state, "regions"), i, r)
+		if (is(r, "role", "primary")) return r;
+	return NULL;
+}
+
+void candidate_id(const json_t *a, char *out, size_t size)
+{
+	snprintf(out, size, "%.30s %.70s %.70s", wr_json_str(a, "action", ""),
+	         wr_json_str(a, "from", ""), wr_json_str(a, "to", ""));
+}
+
+/* The engine names going home first; while the primary is not well, getting away from it is
+ * likelier. What can be done now is likelier than what cannot. */
+static const json_t *likeliest(const scene *s, const json_t *list)
+{
+	const json_t *primary = scene_primary(s), *best = json_array_get(list, 0);
+	bool away = primary && !is(primary, "verdict", "HEALTHY");
+	int most = -1;
+	size_t i;
+	json_t *a;
+	json_array_foreach (list, i, a) {
+		int points = away && is(a, "action", "failover") ? 2 : 0;
+		points += wr_json_bool(a, "possible", false) && (away || i == 0);
+		if (points > most) {
+			most = points;
+			best = a;
+		}
+	}
+	return best;
 }
 
 const json_t *scene_action(const scene *s)
 {
 	const json_t *list = json_object_get(s->state, "actions");
-	size_t n = json_array_size(list);
-	return n ? json_array_get(list, (size_t)s->action % n) : NULL;
-}
-
-int64_t scene_ms(const scene *s, const json_t *obj, const char *key, bool up)
-{
-	int64_t v = wr_json_int(obj, key, -1);
-	if (up) return v < 0 ? v : v + s->skew_ms;
-	return v == -1 ? v : v - s->skew_ms;
-}
-
-role verdict_role(const char *v)
-{
-	if (!strcmp(v, "DOWN")) return ROLE_SEV1;
-	if (!strcmp(v, "SUSPECT")) return ROLE_SEV2;
-	if (!strcmp(v, "DEGRADED")) return ROLE_SEV3;
-	if (!strcmp(v, "HEALTHY")) return ROLE_OK;
-	return ROLE_UNKNOWN;
-}
-
-const char *verdict_glyph(const char *v)
-{
-	const glyphs *gl = grid_glyphs();
-	if (!strcmp(v, "DOWN")) return gl->bad;
-	if (!strcmp(v, "SUSPECT") || !strcmp(v, "DEGRADED")) return gl->warn;
-	if (!strcmp(v, "HEALTHY")) return gl->dot;
-	return gl->none;
-}
-
-int draw_wrapped(grid *g, rect a, role r, const char *text)
-{
-	int lines = 0;
-	const char *p = text;
-	while (*p && lines < a.h) {
-		const char *q = p, *cut = NULL, *end = p + strlen(p);
-		int cols = 0;
-		while (q < end && *q != '\n') {
-			const char *before = q;
-			int w = wr_cp_width(wr_utf8_next(&q, end));
-			if (cols + w > a.w) {
-				q = before;
-				break;
-			}
-			cols += w;
-			if (*before == ' ') cut = before;
-		}
-		if (q < end && *q != '\n' && cut && cut > p) q = cut;
-		char line[1024];
-		size_t n = (size_t)(q - p) < sizeof line - 1 ? (size_t)(q - p) : sizeof line - 1;
-		memcpy(line, p, n);
-		line[n] = '\0';
-		grid_text(g, a.x, a.y + lines, a.w, r, line);
-		lines++;
-		p = q;
-		if (*p == '\n' || *p == ' ') p++;
-	}
-	return lines;
-}
-
-/* The clock of the engine, running on. "2026-…T12:45:30.1Z" to "12:45:30Z". */
-static void clock_text(const scene *s, char *out, size_t size)
-{
-	int64_t us;
-	char text[WR_TIME_LEN];
-	snprintf(out, size, "--:--:--");
-	if (wr_time_parse(wr_json_str(s->state, "now", ""), &us, NULL) != 0) return;
-	wr_time_format(text, us + s->skew_ms * 1000);
-	snprintf(out, size, "%.8sZ", text + 11);
-}
-
-static void draw_gone(grid *g, const scene *s)
-{
-	char age[24];
-	grid_fill(g, (rect){0, 1, g->w, 1}, ' ', ROLE_BANNER);
-	if (s->ever)
-		grid_textf(g, 1, 1, g->w - 2, ROLE_BANNER,
-		           "ENGINE GONE for %s: this is old data; reconnecting by itself.  %s",
-		           fmt_clock(age, sizeof age, s->stale_ms), s->error);
-	else
-		grid_textf(g, 1, 1, g->w - 2, ROLE_BANNER, "NO ENGINE: %s", s->error);
-}
-
-static void draw_impact(grid *g, const scene *s)
-{
-	const json_t *inc = json_object_get(s->state, "incident"),
-	             *rto = json_object_get(s->state, "rto"), *loss = json_object_get(s->state, "loss");
-	const json_t *iso = json_object_get(s->state, "isolation");
-	const char *banner = wr_json_str(s->state, "banner", "");
-	char t[24];
-	int x = 1;
-	if (*banner || wr_json_bool(iso, "isolated", false)) {
-		grid_fill(g, (rect){0, 1, g->w, 1}, ' ', ROLE_BANNER);
-		if (*banner)
-			grid_text(g, 1, 1, g->w - 2, ROLE_BANNER, banner);
-		else
-			grid_textf(g, 1, 1, g->w - 2, ROLE_BANNER,
-			           "IT COULD BE US: the observer is isolated (%s); nothing is declared DOWN",
-			           wr_json_str(iso, "reason", ""));
-		return;
-	}
-	if (!json_is_object(inc)) {
-		x += grid_textf(g, x, 1, g->w - x, ROLE_OK, "%s all quiet", grid_glyphs()->ok) + 3;
-		if (json_is_object(loss))
-			grid_textf(g, x, 1, g->w - x - 1, ROLE_DIM, "a move now would lose: %s",
-			           wr_json_str(loss, "text", "unknown"));
-		return;
-	}
-	int64_t target = wr_json_int(rto, "target_ms", -1), left = scene_ms(s, rto, "left_ms", false);
-	x += grid_text(g, x, 1, g->w - x, ROLE_DIM, "impact ");
-	x += grid_text(g, x, 1, g->w - x, ROLE_SEV1,
-	               fmt_clock(t, sizeof t, scene_ms(s, inc, "impact_ms", true))) +
-	     3;
-	x += grid_text(g, x, 1, g->w - x, ROLE_DIM, "RTO ");
-	role r = left < 0            ? ROLE_SEV1
-	         : left < target / 4 ? ROLE_SEV2
-	         : left < target / 2 ? ROLE_SEV3
-	                             : ROLE_OK;
-	draw_meter(g, x, 1, 12, target > 0 ? 1.0 - (double)left / (double)target : 0, r, ROLE_DIM);
-	x += 13;
-	x += grid_textf(g, x, 1, g->w - x, r, left < 0 ? "MISSED by %s" : "%s left",
-	                fmt_clock(t, sizeof t, left < 0 ? -left : left)) +
-	     3;
-	x += grid_text(g, x, 1, g->w - x - 1, ROLE_DIM, "lose now: ");
-	grid_text(g, x, 1, g->w - x - 1, wr_json_bool(loss, "known", false) ? ROLE_TEXT : ROLE_UNKNOWN,
-	          json_is_object(loss) ? wr_json_str(loss, "text", "unknown") : "unknown");
-}
-
-void view_header(grid *g, const scene *s)
-{
-	const json_t *inc = json_object_get(s->state, "incident");
-	char clock[16];
-	clock_text(s, clock, sizeof clock);
-	int x = 1;
-	x += grid_text(g, x, 0, g->w - x, ROLE_TITLE, "warroom") + 2;
-	x += grid_text(g, x, 0, 24, ROLE_TEXT,
-	               wr_json_str(s->state, "platform", s->socket ? s->socket : "")) +
-	     3;
-	int room = g->w - x - 12;
-	if (json_is_object(inc))
-		grid_textf(g, x, 0, room, ROLE_SEV1, "%s %s", wr_json_str(inc, "id", ""),
-		           wr_json_str(inc, "title", ""));
-	else if (s->state)
-		grid_text(g, x, 0, room, ROLE_DIM, "no incident");
-	grid_text(g, g->w - 10, 0, 9, s->connected ? ROLE_TEXT : ROLE_STALE, clock);
-	if (s->frozen) grid_text(g, g->w - 18, 0, 7, ROLE_BANNER, " FROZEN");
-	if (!s->connected)
-		draw_gone(g, s);
-	else if (s->state)
-		draw_impact(g, s);
-}
-
-static role suggest_operation(const json_t *op, char *out, size_t size)
-{
-	const char *state = wr_json_str(op, "state", ""), *id = wr_json_str(op, "id", "");
-	const json_t *q = json_object_get(op, "quorum");
 	size_t i;
-	json_t *st;
-	json_array_foreach (json_object_get(op, "steps"), i, st) {
-		if (!strcmp(wr_json_str(st, "state", ""), "uncertain") && !strcmp(state, "held")) {
-			snprintf(out, size,
-			         "step %s may or may not have happened: look, then press u; two people rule",
-			         wr_json_str(st, "name", ""));
-			return ROLE_SEV2;
-		}
-		if (!strcmp(wr_json_str(st, "state", ""), "running") &&
-		    !strcmp(wr_json_str(st, "kind", ""), "manual")) {
-			snprintf(out, size, "press t when it is done: %s", wr_json_str(st, "ask", ""));
-			return ROLE_SEV3;
-		}
+	json_t *a;
+	char id[200];
+	json_array_foreach (list, i, a) {
+		candidate_id(a, id, sizeof id);
+		if (s->candidate[0] && !strcmp(id, s->candidate)) return a;
 	}
-	if (!strcmp(state, "proposed") && !wr_json_bool(q, "met", false)) {
-		snprintf(out, size, "press a to approve %s: %lld of %lld, waiting for %s", id,
-		         (long long)wr_json_int(q, "have", 0), (long long)wr_json_int(q, "need", 2),
-		         wr_json_str(q, "missing", "another person"));
-		return ROLE_SEV3;
-	}
-	if (!strcmp(state, "proposed") || !strcmp(state, "approved")) {
-		snprintf(out, size,
-		         "%s is approved and starts when every guard passes; w says which does not", id);
-		return ROLE_SEV3;
-	}
-	if (!strcmp(state, "held")) {
-		bool met = wr_json_bool(q, "met", true);
-		snprintf(out, size, "%s is held: %s; press %s", id, wr_json_str(op, "held_reason", ""),
-		         met ? "r to go on, x to undo" : "a to approve again, x to undo");
-		return ROLE_SEV2;
-	}
-	snprintf(out, size, "%s is %s; o shows each step, h holds, x undoes", id,
-	         !strcmp(state, "rolling_back") ? "rolling back" : "running");
-	return ROLE_INFO;
+	return likeliest(s, list);
 }
 
-role scene_suggest(const scene *s, char *out, size_t size)
+int64_t scene_clock(const scene *s, const json_t *obj, const char *key, bool up)
 {
-	const json_t *op = scene_active(s), *act = scene_action(s),
-	             *regions = json_object_get(s->state, "regions");
-	if (op) return suggest_operation(op, out, size);
-	if (!act) {
-		snprintf(out, size, "no action is a candidate: there is no runbook for one");
-		return ROLE_DIM;
-	}
-	const char *kind = wr_json_str(act, "action", "");
-	bool possible = wr_json_bool(act, "possible", false), failback = !strcmp(kind, "failback");
+	int64_t v = num(obj, key, -1);
+	if (v == -1 || (up && v < 0)) return v;
+	return up ? v + s->clock_ms : v - s->clock_ms;
+}
+
+int64_t scene_age(const scene *s, const json_t *obj, const char *key)
+{
+	int64_t v = num(obj, key, -1);
+	return v < 0 ? -1 : v + s->age_ms;
+}
+
+const char *time_of(const json_t *obj, const char *key)
+{
+	const char *t = wr_json_str(obj, key, "");
+	return strlen(t) > 19 ? t + 11 : "";
+}
+
+/* ---- lists ---- */
+
+static bool matches(const scene *s, const json_t *item)
+{
+	static const char *const keys[] = {"name",   "verdict", "observed", "operation", "text",
+	                                   "actor",  "class",   "status",   "state",     "kind",
+	                                   "region", "rule",    "from",     "to",        "observer"};
+	if (!s->filter[0]) return true;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (strcasestr(wr_json_str(item, keys[i], ""), s->filter)) return true;
+	return false;
+}
+
+static void add_all(const scene *s, const json_t *list, const json_t *out[static ITEMS_MAX],
+                    size_t *n)
+{
 	size_t i;
+	json_t *item;
+	json_array_foreach (list, i, item)
+		if (*n < ITEMS_MAX && matches(s, item)) out[(*n)++] = item;
+}
+
+/* What stands in the way comes first: FAIL, then what is not known, then what holds; advice last.
+ */
+static int guard_rank(const json_t *row)
+{
+	if (is(row, "verdict", "PASS")) return 2;
+	if (!wr_json_bool(row, "blocking", true)) return 3;
+	return is(row, "verdict", "FAIL") ? 0 : 1;
+}
+
+static void add_guards(const scene *s, const json_t *out[static ITEMS_MAX], size_t *n)
+{
+	size_t i;
+	json_t *row;
+	for (int rank = 0; rank < 4; rank++)
+		json_array_foreach (json_object_get(scene_action(s), "guards"), i, row)
+			if (*n < ITEMS_MAX && guard_rank(row) == rank && matches(s, row)) out[(*n)++] = row;
+}
+
+size_t scene_items(const scene *s, const json_t *out[static ITEMS_MAX])
+{
+	size_t n = 0, i;
 	json_t *r;
-	const char *primary = "HEALTHY";
-	json_array_foreach (regions, i, r)
-		if (!strcmp(wr_json_str(r, "role", ""), "primary")) primary = wr_json_str(r, "verdict", "");
-	if (possible) {
-		snprintf(out, size, "press %s to propose the %s %s %s %s", failback ? "b" : "f", kind,
-		         wr_json_str(act, "from", ""), grid_glyphs()->arrow, wr_json_str(act, "to", ""));
-		return ROLE_SEV3;
+	const json_t *tail = json_object_get(json_object_get(s->state, "ledger"), "tail");
+	switch (s->view) {
+	case VIEW_REGIONS:
+		json_array_foreach (json_object_get(s->state, "regions"), i, r) {
+			add_all(s, json_object_get(r, "signals"), out, &n);
+			add_all(s, json_object_get(r, "facts"), out, &n);
+		}
+		break;
+	case VIEW_DATA:
+		add_all(s, json_object_get(s->state, "links"), out, &n);
+		add_all(s, json_object_get(s->state, "quotas"), out, &n);
+		break;
+	case VIEW_OPERATION:
+		add_all(s, json_object_get(scene_operation(s), "steps"), out, &n);
+		break;
+	case VIEW_WHY:
+		add_guards(s, out, &n);
+		break;
+	case VIEW_RECEIPTS:
+		for (i = json_array_size(tail); i-- > 0;)
+			if (n < ITEMS_MAX && matches(s, json_array_get(tail, i)))
+				out[n++] = json_array_get(tail, i);
+		break;
+	default:
+		break;
 	}
-	if (failback) {
-		snprintf(out, size, "away from home; failback waits: %s", wr_json_str(act, "reason", ""));
-		return ROLE_INFO;
+	return n;
+}
+
+void scene_item_id(const json_t *item, char *out, size_t size)
+{
+	if (json_object_get(item, "seq"))
+		snprintf(out, size, "#%lld", (long long)num(item, "seq", -1));
+	else
+		snprintf(out, size, "%.60s %.20s %.30s %.30s", wr_json_str(item, "name", ""),
+		         wr_json_str(item, "kind", wr_json_str(item, "rule", "")),
+		         wr_json_str(item, "from", wr_json_str(item, "layer", "")),
+		         wr_json_str(item, "to", wr_json_str(item, "region", "")));
+}
+
+/* Nobody has chosen: the step that runs, else the last that did anything; elsewhere the first. */
+static size_t own_choice(const scene *s, const json_t *const *items, size_t n)
+{
+	size_t last = 0;
+	if (s->view != VIEW_OPERATION) return 0;
+	int64_t current = num(scene_operation(s), "current", -1);
+	for (size_t i = 0; i < n; i++) {
+		if (current >= 0 && num(items[i], "index", -1) == current) return i;
+		if (!is(items[i], "state", "waiting")) last = i;
 	}
-	if (!strcmp(primary, "HEALTHY")) {
-		snprintf(out, size, "nothing to do: the primary is healthy");
-		return ROLE_OK;
+	return last;
+}
+
+size_t scene_picked(const scene *s, const json_t *const *items, size_t n)
+{
+	char id[160];
+	if (!n) return 0;
+	if (!s->picked[0]) return own_choice(s, items, n);
+	for (size_t i = 0; i < n; i++) {
+		scene_item_id(items[i], id, sizeof id);
+		if (!strcmp(id, s->picked)) return i;
 	}
-	snprintf(out, size, "not yet: %s", wr_json_str(act, "reason", ""));
-	return ROLE_SEV2;
+	return s->picked_row < n ? s->picked_row : n - 1;
+}
+
+size_t first_row(size_t at, size_t rows, size_t n)
+{
+	if (n <= rows || at < rows / 2) return 0;
+	size_t first = at - rows / 2;
+	return first > n - rows ? n - rows : first;
+}
+
+/* ---- the whole ---- */
+
+static void too_small(grid *g, const scene *s)
+{
+	char text[256];
+	snprintf(text, sizeof text, "warroom needs %dx%d; this is %dx%d. q quits.", MIN_W, MIN_H, g->w,
+	         g->h);
+	int y = draw_wrapped(g, (rect){0, 0, g->w, g->h}, ROLE_TEXT, text) + 1;
+	if (!s->state || y >= g->h) return;
+	role r = scene_suggest(s, text, sizeof text);
+	if (!s->connected)
+		draw_wrapped(g, (rect){0, y, g->w, g->h - y}, ROLE_SEV1, "ENGINE GONE");
+	else
+		draw_wrapped(g, (rect){0, y, g->w, g->h - y}, r, text);
 }
 
 void scene_draw(grid *g, const scene *s)
 {
+	static void (*const views[VIEW_COUNT])(grid *,
+	                                       const scene *) = {[VIEW_OVERVIEW] = view_overview,
+	                                                         [VIEW_REGIONS] = view_regions,
+	                                                         [VIEW_DATA] = view_data,
+	                                                         [VIEW_RECEIPTS] = view_receipts,
+	                                                         [VIEW_OPERATION] = view_operation_page,
+	                                                         [VIEW_WHY] = view_why,
+	                                                         [VIEW_PAGE] = view_page,
+	                                                         [VIEW_HELP] = view_help,
+	                                                         [VIEW_WELCOME] = view_welcome};
 	grid_clear(g);
 	if (g->w < MIN_W || g->h < MIN_H) {
-		char need[96];
-		snprintf(need, sizeof need, "warroom needs %dx%d; this is %dx%d. q quits.", MIN_W, MIN_H,
-		         g->w, g->h);
-		draw_wrapped(g, (rect){0, 0, g->w, g->h - 1}, ROLE_TEXT, need);
-		char t[128];
-		if (s->state && g->h > 4) {
-			role r = scene_suggest(s, t, sizeof t);
-			draw_wrapped(g, (rect){0, 3, g->w, g->h - 3}, r, t);
-		}
+		too_small(g, s);
 		return;
 	}
-	switch (s->view) {
-	case VIEW_OPERATION:
-		view_operation_page(g, s);
-		break;
-	case VIEW_WHY:
-		view_why(g, s);
-		break;
-	case VIEW_RECEIPTS:
-		view_receipts(g, s);
-		break;
-	case VIEW_HELP:
-		view_help(g, s);
-		break;
-	case VIEW_WELCOME:
-		view_welcome(g, s);
-		break;
-	default:
-		view_overview(g, s);
-		break;
-	}
-	draw_hints(g, s);
+	views[s->view](g, s);
 	if (s->message && *s->message) {
 		grid_fill(g, (rect){0, g->h - 1, g->w, 1}, ' ', ROLE_TEXT);
 		grid_text(g, 1, g->h - 1, g->w - 2, s->message_bad ? ROLE_SEV2 : ROLE_OK, s->message);
+	} else {
+		draw_hints(g, s);
 	}
 }

@@ -2,81 +2,103 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "screen/scene.h"
+#include "screen/panels.h"
 
-static role guard_role(const char *v, bool blocking)
+static void draw_summary(grid *g, const scene *s, int y, const json_t *a)
 {
-	if (!strcmp(v, "PASS")) return ROLE_OK;
-	if (!blocking) return ROLE_DIM;
-	return !strcmp(v, "FAIL") ? ROLE_SEV1 : ROLE_UNKNOWN;
+	int64_t blocking = num(a, "blocking", 0);
+	const json_t *list = json_object_get(s->state, "actions");
+	int x = 2, right = g->w - 2;
+	x += grid_textf(g, x, y, right - x, ROLE_TEXT, "%lld of %lld guards hold",
+	                (long long)num(a, "passed", 0), (long long)num(a, "total", 0));
+	if (blocking)
+		x += grid_textf(g, x, y, right - x, ROLE_SEV2, "; %lld block. NO DATA does not pass.",
+		                (long long)blocking);
+	else
+		x += grid_text(g, x, y, right - x, ROLE_OK, "; none blocks.");
+	if (json_array_size(list) > 1)
+		grid_textf(g, x, y, right - x, ROLE_DIM, "   one of %zu candidates: Tab",
+		           json_array_size(list));
+	char text[400];
+	const json_t *loss = json_object_get(a, "loss");
+	x = 2 + grid_text(g, 2, y + 1, right - 2, ROLE_DIM, "a move now would lose: ");
+	loss_text(loss, right - x, text, sizeof text);
+	grid_text(g, x, y + 1, right - x, loss_role(loss), text);
 }
 
-static const char *guard_glyph(const char *v)
+static void draw_guard(grid *g, rect a, int name_w, const json_t *row)
 {
-	const glyphs *gl = grid_glyphs();
-	return !strcmp(v, "PASS") ? gl->ok : !strcmp(v, "FAIL") ? gl->bad : gl->none;
+	const char *v = wr_json_str(row, "verdict", "");
+	bool pass = !strcmp(v, "PASS"), blocks = wr_json_bool(row, "blocking", true);
+	int x = a.x, right = a.x + a.w;
+	int verdict_w = a.w < 90 ? 10 : 14;
+	grid_textf(g, x, a.y, verdict_w, guard_role(row), "%s %s", guard_glyph(row), v);
+	x += verdict_w + 1;
+	grid_text(g, x, a.y, name_w, pass || blocks ? ROLE_TEXT : ROLE_DIM,
+	          wr_json_str(row, "name", ""));
+	x += name_w + 1;
+	/* Beside the observation, on a wide screen, what would change it. */
+	const char *flip = wr_json_str(row, "flip", "");
+	int need = !pass && *flip && right - x > 70 ? (right - x) / 3 : 0;
+	grid_text(g, x, a.y, right - x - need - (need ? 2 : 0),
+	          pass     ? ROLE_DIM
+	          : blocks ? ROLE_TEXT
+	                   : ROLE_DIM,
+	          wr_json_str(row, "observed", ""));
+	if (need) grid_text(g, right - need, a.y, need, ROLE_DIM, flip);
+}
+
+static void draw_detail(grid *g, rect f, int y, int end, const json_t *row)
+{
+	static const struct {
+		const char *key, *label;
+	} rows[] = {{"observed", "observed"},
+	            {"threshold", "needs"},
+	            {"flip", "would change it"},
+	            {"eta", "when"}};
+	char title[200];
+	snprintf(title, sizeof title, "%s  %s%s", wr_json_str(row, "name", ""),
+	         wr_json_str(row, "rule", ""),
+	         wr_json_bool(row, "blocking", true) ? "" : "  advice: does not block");
+	draw_divider(g, f, y++, ROLE_BORDER_FOCUS, title);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows && y < end; i++) {
+		const char *text = wr_json_str(row, rows[i].key, "");
+		if (!*text) continue;
+		grid_text(g, 2, y, 16, ROLE_DIM, rows[i].label);
+		y += draw_wrapped(g, (rect){18, y, f.w - 20, end - y < 2 ? end - y : 2}, ROLE_TEXT, text);
+	}
 }
 
 void view_why(grid *g, const scene *s)
 {
-	view_header(g, s);
-	const json_t *a = scene_action(s), *guards = json_object_get(a, "guards");
-	rect f = {0, 2, g->w, g->h - 3};
-	char title[160];
-	snprintf(title, sizeof title, "Why: %s %s %s %s",
-	         wr_json_str(a, "action", "no action is a candidate"), wr_json_str(a, "from", ""),
-	         a ? grid_glyphs()->arrow : "", wr_json_str(a, "to", ""));
-	draw_box(g, f, ROLE_BORDER_FOCUS, title);
-	if (!a) return;
-	int64_t blocking = wr_json_int(a, "blocking", 0);
-	grid_textf(
-	    g, 2, 3, g->w - 4, blocking ? ROLE_SEV2 : ROLE_OK,
-	    blocking
-	        ? "%lld of %lld guards hold; %lld block. NO DATA is not good news: it does not pass."
-	        : "%lld of %lld guards hold; none blocks.",
-	    (long long)wr_json_int(a, "passed", 0), (long long)wr_json_int(a, "total", 0),
-	    (long long)blocking);
-	grid_textf(g, 2, 4, g->w - 4, ROLE_TEXT, "a move now would lose: %s",
-	           wr_json_str(json_object_get(a, "loss"), "text", "unknown"));
-	int n = (int)json_array_size(guards), detail = 5, list = f.h - 4 - detail - 1,
-	    sel = s->selected < 0    ? 0
-	          : s->selected >= n ? n - 1
-	                             : s->selected;
-	if (s->selected < 0) /* the first that blocks is what people come for */
-		for (int i = n - 1; i >= 0; i--) {
-			const json_t *row = json_array_get(guards, (size_t)i);
-			if (wr_json_bool(row, "blocking", true) &&
-			    strcmp(wr_json_str(row, "verdict", ""), "PASS") != 0)
-				sel = i;
-		}
-	if (list > n) list = n;
-	int first = sel >= list ? sel - list + 1 : 0;
-	for (int i = 0; i < list && first + i < n; i++) {
-		const json_t *row = json_array_get(guards, (size_t)(first + i));
-		const char *v = wr_json_str(row, "verdict", "");
-		bool blocks = wr_json_bool(row, "blocking", true);
-		int y = 5 + i;
-		grid_textf(g, 2, y, 14, guard_role(v, blocks), "%s %s", guard_glyph(v), v);
-		grid_text(g, 17, y, 22, ROLE_TEXT, wr_json_str(row, "name", ""));
-		grid_text(g, 40, y, g->w - 42, blocks || !strcmp(v, "PASS") ? ROLE_TEXT : ROLE_DIM,
-		          wr_json_str(row, "observed", ""));
-		if (first + i == sel) grid_recolour(g, (rect){2, y, g->w - 4, 1}, ROLE_SELECT);
+	const json_t *items[ITEMS_MAX], *a = scene_action(s);
+	char title[200], shown[260];
+	size_t n = scene_items(s, items), picked = scene_picked(s, items, n);
+	rect f = view_frame(g, view_header(g, s));
+	if (!a) {
+		draw_box(g, f, ROLE_BORDER_FOCUS, "Why");
+		draw_wrapped(g, (rect){2, f.y + 1, f.w - 4, 3}, ROLE_DIM,
+		             "No action is a candidate: no runbook fits what the platform is now.");
+		return;
 	}
-	int y = 5 + list;
-	const json_t *row = json_array_get(guards, (size_t)sel);
-	snprintf(title, sizeof title, "%s %s%s", wr_json_str(row, "name", ""),
-	         wr_json_str(row, "rule", ""),
-	         wr_json_bool(row, "blocking", true) ? "" : " (advisory: does not block)");
-	draw_divider(g, f, y, ROLE_BORDER_FOCUS, title);
-	static const struct {
-		const char *key, *label;
-	} rows[] = {{"observed", "observed"}, {"threshold", "needs"}, {"flip", "would change it"}};
-	int bottom = f.y + f.h - 1;
-	y++;
-	for (size_t i = 0; i < 3 && y < bottom; i++) {
-		grid_text(g, 2, y, 16, ROLE_DIM, rows[i].label);
-		y += draw_wrapped(g, (rect){18, y, g->w - 20, bottom - y < 2 ? bottom - y : 2}, ROLE_TEXT,
-		                  wr_json_str(row, rows[i].key, ""));
-		if (!*wr_json_str(row, rows[i].key, "")) y++;
+	snprintf(title, sizeof title, "%s %s %s %s: why%s", wr_json_str(a, "action", ""),
+	         wr_json_str(a, "from", ""), grid_glyphs()->arrow, wr_json_str(a, "to", ""),
+	         num(a, "blocking", 0) ? " not" : "");
+	list_title(s, n, shown, sizeof shown, title);
+	draw_box(g, f, ROLE_BORDER_FOCUS, shown);
+	draw_summary(g, s, f.y + 1, a);
+	int top = f.y + 3, detail = f.h > 24 ? 8 : 6, rows = f.h - 4 - detail;
+	int name_w = longest(json_object_get(a, "guards"), "name", 10, g->w < 90 ? 16 : 24);
+	size_t first = first_row(picked, (size_t)rows, n);
+	for (int i = 0; i < rows && first + (size_t)i < n; i++) {
+		rect row = {2, top + i, f.w - 4, 1};
+		draw_guard(g, row, name_w, items[first + (size_t)i]);
+		if (first + (size_t)i == picked) grid_recolour(g, row, ROLE_SELECT);
 	}
+	draw_scrollbar(g, f.x + f.w - 1, top, rows, (int)first, rows, (int)n);
+	if (n)
+		draw_detail(g, f, top + rows, f.y + f.h - 1, items[picked]);
+	else
+		grid_text(g, 2, top, f.w - 4, ROLE_DIM, s->filter[0] ? "nothing matches" : "no guards");
+	if (!s->connected) grid_fade(g, f);
 }
