@@ -262,3 +262,37 @@ void wr_duration_format(char *out, size_t size, int64_t ms)
 	else
 		(void)snprintf(out, size, "%s%llud", sign, d);
 }
+
+/* "1 h 4 m", or "1 h" when there is nothing of the smaller unit. */
+static void two_units(char *out, size_t size, unsigned long long large, const char *large_unit,
+                      unsigned small, const char *small_unit)
+{
+	if (small)
+		(void)snprintf(out, size, "%llu %s %u %s", large, large_unit, small, small_unit);
+	else
+		(void)snprintf(out, size, "%llu %s", large, large_unit);
+}
+
+void wr_duration_words(char *out, size_t size, int64_t ms)
+{
+	uint64_t n = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
+	if (ms < 0 && size > 1) {
+		*out++ = '-';
+		size--;
+	}
+	unsigned s = (unsigned)(n / 1000 % 60), m = (unsigned)(n / 60000 % 60);
+	unsigned h = (unsigned)(n / 3600000 % 24), tenth = (unsigned)(n / 100 % 10);
+	unsigned long long d = n / (uint64_t)MS_PER_DAY;
+	if (n < 1000)
+		(void)snprintf(out, size, "%u ms", (unsigned)n);
+	else if (n < 60000 && tenth)
+		(void)snprintf(out, size, "%u.%u s", s, tenth);
+	else if (n < 60000)
+		(void)snprintf(out, size, "%u s", s);
+	else if (n < 3600000)
+		two_units(out, size, m, "m", s, "s");
+	else if (d == 0)
+		two_units(out, size, h, "h", m, "m");
+	else
+		two_units(out, size, d, "d", d < 100000 ? h : 0, "h");
+}

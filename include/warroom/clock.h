@@ -31,5 +31,8 @@ WR_CHECKED int wr_duration_parse(const char *s, int64_t *ms, wr_err *err);
 /* wr_duration_format: "850ms", "2.3s", "04:12", "1:04:12", "11d 3h"; at most 15 characters + NUL.
  */
 void wr_duration_format(char *out, size_t size, int64_t ms);
+/* wr_duration_words is for sentences: "850 ms", "2.3 s", "30 s", "4 m 12 s", "5 m", "1 h 4 m",
+ * "11 d 3 h": the two largest units, cut, not rounded; at most 15 characters + NUL. */
+void wr_duration_words(char *out, size_t size, int64_t ms);
 
 #endif

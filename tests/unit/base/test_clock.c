@@ -260,6 +260,44 @@ static void test_duration_format(void **state)
 	assert_string_equal(tiny, "04:");
 }
 
+static void test_duration_words(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t ms;
+		const char *text;
+	} rows[] = {
+	    {0, "0 ms"},
+	    {999, "999 ms"},
+	    {1000, "1 s"},
+	    {2399, "2.3 s"},
+	    {30000, "30 s"},
+	    {59999, "59.9 s"},
+	    {60000, "1 m"},
+	    {252000, "4 m 12 s"},
+	    {3599999, "59 m 59 s"},
+	    {3600000, "1 h"},
+	    {3852000, "1 h 4 m"},
+	    {86399999, "23 h 59 m"},
+	    {86400000, "1 d"},
+	    {INT64_C(11) * 86400000 + 3 * 3600000, "11 d 3 h"},
+	    {INT64_C(99999) * 86400000 + 82800000, "99999 d 23 h"},
+	    {INT64_C(100000) * 86400000 + 3600000, "100000 d"},
+	    {-850, "-850 ms"},
+	    {-INT64_C(99999) * 86400000 - 82800000, "-99999 d 23 h"},
+	    {INT64_MAX, "106751991167 d"},
+	    {INT64_MIN, "-106751991167 d"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char text[16];
+		wr_duration_words(text, sizeof text, rows[i].ms);
+		assert_string_equal(text, rows[i].text);
+	}
+	char tiny[4];
+	wr_duration_words(tiny, sizeof tiny, -252000);
+	assert_string_equal(tiny, "-4 ");
+}
+
 static int64_t fake_mono(void *ctx)
 {
 	return *(int64_t *)ctx;
@@ -300,6 +338,7 @@ int main(void)
 	    cmocka_unit_test(test_duration_parse),
 	    cmocka_unit_test(test_duration_parse_refuses),
 	    cmocka_unit_test(test_duration_format),
+	    cmocka_unit_test(test_duration_words),
 	    cmocka_unit_test(test_clocks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
