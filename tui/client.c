@@ -1,4 +1,5 @@
-/* client.c: one libcurl handle on a Unix socket. */
+/* client.c: one libcurl handle on a Unix socket, in a multi handle of its own, because that can be
+ * woken by another thread at once. */
 #include "client.h"
 
 #include <curl/curl.h>
@@ -11,9 +12,12 @@
 
 #define ANSWER_MAX (32u << 20)
 #define CONNECT_MS 2000
+#define WAIT_MS    1000 /* between two looks at the clock; what happens is heard at once */
+#define URL_MAX    4096
 
 struct client {
 	CURL *curl;
+	CURLM *multi;
 	char *socket;
 	atomic_bool interrupt;
 };
@@ -23,7 +27,8 @@ client *client_new(const char *socket_path, wr_err *err)
 	client *c = calloc(1, sizeof *c);
 	if (c) c->socket = strdup(socket_path);
 	if (c) c->curl = curl_easy_init();
-	if (!c || !c->socket || !c->curl) {
+	if (c) c->multi = curl_multi_init();
+	if (!c || !c->socket || !c->curl || !c->multi) {
 		client_free(c);
 		wr_fail(err, WR_E_NOMEM, "out of memory");
 		return NULL;
@@ -36,6 +41,7 @@ void client_free(client *c)
 {
 	if (!c) return;
 	if (c->curl) curl_easy_cleanup(c->curl);
+	if (c->multi) curl_multi_cleanup(c->multi);
 	free(c->socket);
 	free(c);
 }
@@ -47,6 +53,7 @@ const char *client_socket(const client *c)
 void client_interrupt(client *c)
 {
 	atomic_store(&c->interrupt, true);
+	(void)curl_multi_wakeup(c->multi);
 }
 void client_clear_interrupt(client *c)
 {
@@ -60,21 +67,9 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 	return wr_buf_ok(b) ? size * n : 0;
 }
 
-static int on_progress(void *ctx, curl_off_t dt, curl_off_t dn, curl_off_t ut, curl_off_t un)
-{
-	(void)dt;
-	(void)dn;
-	(void)ut;
-	(void)un;
-	client *c = ctx;
-	return atomic_load(&c->interrupt) ? 1 : 0;
-}
-
-static void configure(client *c, const char *path, const char *body, size_t len, int64_t timeout_ms,
+static void configure(client *c, const char *url, const char *body, size_t len, int64_t timeout_ms,
                       wr_buf *answer, struct curl_slist *headers)
 {
-	char url[2048];
-	snprintf(url, sizeof url, "http://warroom%s", path);
 	curl_easy_reset(c->curl);
 	curl_easy_setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
 	curl_easy_setopt(c->curl, CURLOPT_URL, url);
@@ -84,15 +79,32 @@ static void configure(client *c, const char *path, const char *body, size_t len,
 	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
 	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, answer);
-	curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
-	curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-	curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, c);
 	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
 	if (body) {
 		curl_easy_setopt(c->curl, CURLOPT_POST, 1L);
 		curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body);
 		curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE, (long)len);
 	}
+}
+
+/* Carries out what is configured; CURLE_ABORTED_BY_CALLBACK when it was interrupted. */
+static CURLcode perform(client *c)
+{
+	CURLcode rc = CURLE_ABORTED_BY_CALLBACK;
+	int running = 1, left;
+	if (curl_multi_add_handle(c->multi, c->curl) != CURLM_OK) return CURLE_OUT_OF_MEMORY;
+	while (running && !atomic_load(&c->interrupt)) {
+		if (curl_multi_perform(c->multi, &running) != CURLM_OK ||
+		    (running && curl_multi_poll(c->multi, NULL, 0, WAIT_MS, NULL) != CURLM_OK)) {
+			rc = CURLE_OUT_OF_MEMORY;
+			break;
+		}
+	}
+	const CURLMsg *m;
+	while ((m = curl_multi_info_read(c->multi, &left)))
+		if (m->msg == CURLMSG_DONE) rc = m->data.result;
+	(void)curl_multi_remove_handle(c->multi, c->curl);
+	return rc;
 }
 
 static wr_code code_of(const char *name)
@@ -113,38 +125,56 @@ static void refuse(const json_t *answer, long status, wr_err *err)
 	wr_fail(err, code, "%s%s%s", rule, *rule ? ": " : "", text);
 }
 
-json_t *client_call(client *c, const char *path, const json_t *body, int64_t timeout_ms,
-                    wr_err *err)
+static json_t *read_answer(const client *c, CURLcode rc, const wr_buf *answer, wr_err *err)
 {
-	wr_buf answer = WR_BUF_INIT(ANSWER_MAX), text = WR_BUF_INIT(WR_API_BODY_MAX);
-	struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
-	headers = curl_slist_append(headers, "Expect:");
-	if (body) wr_json_dump(&text, body);
-	json_t *result = NULL;
-	if (!wr_buf_ok(&text)) {
-		wr_fail(err, WR_E_LIMIT, "the request is larger than the engine takes");
-		goto done;
-	}
-	configure(c, path, body ? wr_buf_cstr(&text) : NULL, text.len, timeout_ms, &answer, headers);
-	CURLcode rc = curl_easy_perform(c->curl);
 	long status = 0;
 	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (rc == CURLE_ABORTED_BY_CALLBACK) {
 		wr_fail(err, WR_E_CANCELLED, "cancelled");
-	} else if (rc != CURLE_OK) {
+		return NULL;
+	}
+	if (rc == CURLE_WRITE_ERROR) {
+		wr_fail(err, WR_E_LIMIT, "the answer of %s is over %u bytes: is that an engine?", c->socket,
+		        ANSWER_MAX);
+		return NULL;
+	}
+	if (rc != CURLE_OK) {
 		wr_fail(err, WR_E_UNAVAILABLE, "cannot reach the engine at %s: %s; is warroomd running?",
 		        c->socket, curl_easy_strerror(rc));
-	} else if (!(result = wr_json_parse(wr_buf_cstr(&answer), answer.len, err))) {
-		wr_err_wrap(err, "the engine's answer cannot be read");
+		return NULL;
+	}
+	json_t *result = wr_json_parse(wr_buf_cstr(answer), answer->len, err);
+	if (!result) {
+		(void)wr_err_wrap(err, "the answer of %s cannot be read (is that an engine?)", c->socket);
 	} else if (status != 200) {
 		refuse(result, status, err);
 		json_decref(result);
 		result = NULL;
 	}
-done:
-	curl_slist_free_all(headers);
+	return result;
+}
+
+json_t *client_call(client *c, const char *path, const json_t *body, int64_t timeout_ms,
+                    wr_err *err)
+{
+	wr_buf answer = WR_BUF_INIT(ANSWER_MAX), text = WR_BUF_INIT(WR_API_BODY_MAX),
+	       url = WR_BUF_INIT(URL_MAX);
+	json_t *result = NULL;
+	if (body) wr_json_dump(&text, body);
+	wr_buf_addf(&url, "http://warroom%s", path);
+	if (wr_buf_ok(&text) && wr_buf_ok(&url)) {
+		struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+		struct curl_slist *all = curl_slist_append(headers, "Expect:");
+		configure(c, url.data, body ? wr_buf_cstr(&text) : NULL, text.len, timeout_ms, &answer,
+		          all ? all : headers);
+		result = read_answer(c, perform(c), &answer, err);
+		curl_slist_free_all(all ? all : headers);
+	} else {
+		wr_fail(err, WR_E_LIMIT, "the request is larger than the engine takes");
+	}
 	wr_buf_free(&answer);
 	wr_buf_free(&text);
+	wr_buf_free(&url);
 	return result;
 }
 

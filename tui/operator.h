@@ -21,12 +21,15 @@ typedef struct intent {
 /* operator_challenge: the engine's answer to POST /v1/challenge, new reference. */
 WR_CHECKED json_t *operator_challenge(client *c, const intent *in, wr_err *err);
 /* operator_sign opens the sealed key file (0600), signs the challenge's message, posts it.
- * WR_E_DENIED with "wrong passphrase" when it does not open. Returns the answer, new reference. */
+ * WR_E_DENIED with "wrong passphrase" when it does not open, and when the message is not what the
+ * challenge says it is: nobody signs what they were not shown. Returns the answer, new reference.
+ */
 WR_CHECKED json_t *operator_sign(client *c, const json_t *challenge, const char *key_file,
                                  const char *passphrase, size_t passphrase_len, const char *note,
                                  wr_err *err);
-/* operator_post sends a signature made elsewhere. */
-WR_CHECKED json_t *operator_post(client *c, const char *operation_id, const char *armoured,
-                                 const char *note, wr_err *err);
+/* operator_post sends a signature made elsewhere; it is refused when it is not of a message with
+ * this decision (NULL: any). */
+WR_CHECKED json_t *operator_post(client *c, const char *operation_id, const char *decision,
+                                 const char *armoured, const char *note, wr_err *err);
 
 #endif

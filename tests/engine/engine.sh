@@ -3,7 +3,7 @@
 # usage: engine.sh BUILD
 cd "$(dirname "$0")" || exit 1
 rc=0
-for t in test_api.py test_crash.py test_ledger.py; do
+for t in test_*.py; do
 	/usr/bin/python3 "$t" "$(cd ../.. && cd "$1" && pwd)" || rc=1
 done
 rm -rf __pycache__

@@ -82,7 +82,7 @@ static int read_signature(const char *from, wr_buf *out, wr_err *err)
 	                     "no signature on standard input (ssh-keygen -Y sign writes one)");
 }
 
-static int send_signature(cli *c, const char *id, const char *from)
+static int send_signature(cli *c, const char *id, const char *decision, const char *from)
 {
 	wr_buf sig = WR_BUF_INIT(WR_SSHSIG_MAX);
 	wr_err err = {0};
@@ -92,7 +92,7 @@ static int send_signature(cli *c, const char *id, const char *from)
 			wr_buf_free(&sig);
 			return EXIT_USAGE;
 		}
-		answer = operator_post(c->client, id, wr_buf_cstr(&sig), c->note, &err);
+		answer = operator_post(c->client, id, decision, wr_buf_cstr(&sig), c->note, &err);
 	}
 	wr_buf_free(&sig);
 	if (!answer) return cli_error(c, &err);
@@ -110,7 +110,7 @@ static int decide(cli *c, const char *decision, int operands)
 {
 	bool piped = c->argc == operands + 1;
 	if (c->argc != operands && !piped) return cli_usage(c, "wrong operands");
-	if (piped) return send_signature(c, c->argv[0], c->argv[operands]);
+	if (piped) return send_signature(c, c->argv[0], decision, c->argv[operands]);
 	if (!c->key)
 		return cli_usage(
 		    c,
