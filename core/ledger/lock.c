@@ -1,11 +1,13 @@
 /* lock.c: one writer per ledger directory.
  *
  * An open-file-description lock: it goes with the process however that ends, and two openings in
- * one process exclude each other as well. The pid in the file is for people only. */
+ * one process exclude each other as well. The pid in the file is for people only. The directory
+ * itself is locked too, because people remove lock files that look stale. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "ledger/store.h"
@@ -32,7 +34,20 @@ static void write_pid(int fd)
 	if (ftruncate(fd, 0) || wr_write_all(fd, pid, (size_t)n, &ignored)) return;
 }
 
-int wr_lock_take(const char *dir, wr_err *err)
+/* Where directories cannot be locked (some network file systems) the file's lock has to do. */
+static int lock_dir(const char *dir, int *out, wr_err *err)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) return wr_fs_fail(err, "open directory", dir);
+	if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+		(void)close(fd);
+		return wr_fail(err, WR_E_LOCKED, "%s: another engine writes here", dir);
+	}
+	*out = fd;
+	return 0;
+}
+
+int wr_lock_take(const char *dir, int *dir_fd, wr_err *err)
 {
 	char path[PATH_MAX];
 	struct flock lock = whole_file;
@@ -44,6 +59,10 @@ int wr_lock_take(const char *dir, wr_err *err)
 			(void)locked_by_other(fd, path, err);
 		else
 			(void)wr_fs_fail(err, "lock", path);
+		(void)close(fd);
+		return -1;
+	}
+	if (lock_dir(dir, dir_fd, err)) {
 		(void)close(fd);
 		return -1;
 	}

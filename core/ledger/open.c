@@ -235,7 +235,7 @@ static int open_for_writing(wr_ledger *l, const wr_ledger_opts *o, wr_ledger_ope
                             wr_err *err)
 {
 	if (make_dirs(l, o, err)) return -1;
-	l->lock_fd = wr_lock_take(l->dir, err);
+	l->lock_fd = wr_lock_take(l->dir, &l->dir_fd, err);
 	if (l->lock_fd < 0) return -1;
 	if (o->engine_key && wr_engine_key(o->engine_key, l->dir, &l->random, err)) return -1;
 	if (recover(l, opened, err)) return -1;
@@ -274,7 +274,7 @@ wr_ledger *wr_ledger_open_with(const wr_ledger_opts *o, const wr_fs *fs, wr_ledg
 	l->random = o->random ? *o->random : wr_random_system;
 	l->read_only = o->read_only;
 	l->segment_max = (int64_t)(o->segment_max ? o->segment_max : WR_SEGMENT_MAX);
-	l->lock_fd = l->fd = -1;
+	l->lock_fd = l->dir_fd = l->fd = -1;
 	l->durable.segment = -1;
 	int rc = set_names(l, o, err);
 	if (rc == 0) rc = o->read_only ? recover(l, opened, err) : open_for_writing(l, o, opened, err);

@@ -282,6 +282,7 @@ void wr_ledger_close(wr_ledger *l)
 	}
 	WR_ASSERT(!l->first);
 	if (l->fd >= 0) (void)l->fs.close(l->fs.ctx, l->fd);
+	if (l->dir_fd >= 0) (void)close(l->dir_fd);
 	if (l->lock_fd >= 0) (void)close(l->lock_fd);
 	(void)pthread_cond_destroy(&l->work);
 	(void)pthread_mutex_destroy(&l->mutex);

@@ -48,8 +48,8 @@ struct wr_ledger {
 	char chain[128], actor[128];
 	int64_t segment_max;
 	bool read_only;
-	int lock_fd;
-	bool started; /* the writer thread */
+	int lock_fd, dir_fd; /* of the lock file and of the ledger directory, both locked */
+	bool started;        /* the writer thread */
 	pthread_t writer;
 
 	pthread_mutex_t mutex; /* guards from here … */
@@ -83,9 +83,9 @@ void wr_unit_free(wr_unit *u);
 WR_CHECKED int wr_segment_path(const wr_ledger *l, char out[static PATH_MAX], int64_t segment,
                                wr_err *err);
 
-/* wr_lock_take takes the ledger directory's lock; the descriptor or -1. wr_lock_held: does another
- * process write to this ledger now? */
-WR_CHECKED int wr_lock_take(const char *dir, wr_err *err);
+/* wr_lock_take takes the ledger directory's lock; the lock file's descriptor (and the directory's)
+ * or -1. wr_lock_held: does another process write to this ledger now? */
+WR_CHECKED int wr_lock_take(const char *dir, int *dir_fd, wr_err *err);
 bool wr_lock_held(const char *dir);
 
 /* wr_engine_key makes sure of the key file and of <dir>/engine.pub. */

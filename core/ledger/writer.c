@@ -9,13 +9,17 @@
  * back to the durable end (every byte cut is in the batch in memory), that is synced, and the same
  * lines go, byte by byte, into a new segment. Cutting comes first, so that a crash at any moment
  * leaves either a valid chain or a torn end, never two receipts with one seq.
- *   cutting back fails    the batch may or may not be there: answered UNKNOWN, the ledger has
- * failed the second try fails  nothing of it is there: UNAVAILABLE, the ledger has failed no space
- * nothing of it is there: UNAVAILABLE; the next submission tries again */
+ *
+ * Cutting back fails: the batch may or may not be there: UNKNOWN, and the ledger has failed. The
+ * second try fails: nothing of it is there: UNAVAILABLE, and the ledger has failed. No space:
+ * nothing of it is there: UNAVAILABLE, and the next submission tries again. The segment is not as
+ * we left it: somebody else writes here, with a newer epoch than ours: CONFLICT, nothing is written
+ * and nothing cut off, and the ledger has failed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -218,8 +222,23 @@ static void give_up(wr_ledger *l, const wr_err *why, bool for_good)
 	       for_good ? "; no more receipts until a restart" : "");
 }
 
+/* The locks keep other engines away, unless somebody takes them away. Then two would write one
+ * chain, and the older one must be the one that stops (law 4). */
+static bool is_ours(const wr_ledger *l, wr_err *err)
+{
+	struct stat st;
+	if (l->fd < 0 || fstat(l->fd, &st) || (st.st_size == l->bytes && st.st_nlink > 0)) return true;
+	(void)wr_fail(err, WR_E_CONFLICT, "%s: somebody else %s segment %lld: we stop writing",
+	              l->chain, st.st_nlink > 0 ? "wrote to" : "removed", (long long)l->segment);
+	return false;
+}
+
 static wr_append_status commit(wr_ledger *l, batch *b, wr_err *err)
 {
+	if (!is_ours(l, err)) {
+		give_up(l, err, true);
+		return WR_APPEND_CONFLICT;
+	}
 	for (int attempt = 0;; attempt++) {
 		wr_err cutting = {0};
 		if (write_batch(l, b, err) == 0) return WR_APPEND_DONE;
@@ -338,7 +357,7 @@ void wr_ledger_mark(wr_ledger *l)
 {
 	wr_buf text = WR_BUF_INIT(1024);
 	wr_err err = {0};
-	if (l->durable.count == l->marked) return;
+	if (l->durable.count == l->marked || l->why.code == WR_E_CONFLICT) return;
 	wr_mark mark = {
 	    .count = l->durable.count, .segment = l->durable.segment, .bytes = l->durable.bytes};
 	memcpy(mark.hash, l->durable.hash, WR_HASH_LEN);

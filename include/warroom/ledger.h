@@ -60,8 +60,8 @@ typedef struct wr_appended {
  * `epoch`; `done` is called once from the writer thread after the data is durable (or failed). -1
  * if the queue is full, the ledger is failed/read-only, or a draft cannot be a receipt (then done
  * is not called and the drafts are released). At most 64 drafts; a crash may leave the first few.
- * CONFLICT: the chain has seen a higher epoch. UNAVAILABLE: nothing of it is on the disk.
- * UNKNOWN: it may be there after the next opening. */
+ * CONFLICT: the chain has seen a higher epoch, or somebody else writes to it. UNAVAILABLE: nothing
+ * of it is on the disk. UNKNOWN: it may be there after the next opening. */
 WR_CHECKED int wr_ledger_submit(wr_ledger *l, json_t **drafts, size_t count, int64_t epoch,
                                 void (*done)(void *ctx, const wr_appended *), void *ctx,
                                 wr_err *err);
@@ -94,8 +94,9 @@ WR_CHECKED int wr_blob_get(const char *ledger_dir, const char *hex, wr_buf *out,
 	X(CORRUPT, "corrupt")                                                                          \
 	X(GAP, "gap")                                                                                  \
 	X(ORPHAN, "orphan")                                                                            \
-	X(DUPLICATE, "duplicate") X(EQUIVOCATION, "equivocation") X(FORK, "fork")                      \
-	    X(TRUNCATED, "truncated") X(UNAUTHORISED, "unauthorised") X(TORN, "torn")
+	X(DUPLICATE, "duplicate")                                                                      \
+	X(EQUIVOCATION, "equivocation") X(FORK, "fork") X(TRUNCATED, "truncated")                      \
+	    X(UNAUTHORISED, "unauthorised") X(TORN, "torn")
 typedef enum wr_anomaly_kind {
 #define X(id, name) WR_AN_##id,
 	WR_ANOMALIES(X)

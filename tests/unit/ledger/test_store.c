@@ -118,6 +118,50 @@ static void one_writer(void **state)
 	wr_ledger_close(must_open(&opts, NULL));
 }
 
+/* People remove what looks like a stale lock. */
+static void the_lock_file_is_removed(void **state)
+{
+	(void)state;
+	wr_ledger_opts opts = test_opts();
+	wr_err err = {0};
+	wr_ledger *l = must_open(&opts, NULL);
+	must_append(l, 1);
+	assert_int_equal(unlink(in_dir("lock")), 0);
+	assert_null(wr_ledger_open_dir(&opts, NULL, &err));
+	assert_int_equal(err.code, WR_E_LOCKED);
+	must_append(l, 2);
+	wr_ledger_close(l);
+	wr_ledger_close(must_open(&opts, NULL));
+}
+
+/* Law 4: whoever wrote here after us has the newer epoch. We neither go on behind it nor cut it
+ * off. */
+static void another_hand(void **state)
+{
+	(void)state;
+	wr_ledger_opts opts = test_opts();
+	wr_err err = {0};
+	wr_buf before, after;
+	wr_ledger *l = must_open(&opts, NULL);
+	must_append(l, 1);
+	append_bytes(segment_file(0), "{\"actor\":\"engine:other\"}\n", 25);
+	slurp(&before, segment_file(0));
+	for (int i = 0; i < 3; i++) {
+		int64_t seq;
+		assert_int_equal(wr_ledger_append(l, note(2), 1, &seq, &err), -1);
+		assert_int_equal(err.code, WR_E_CONFLICT);
+	}
+	assert_true(wr_ledger_failed(l, &err));
+	assert_non_null(strstr(err.msg, "somebody else"));
+	wr_ledger_close(l);
+	slurp(&after, segment_file(0));
+	assert_int_equal(after.len, before.len);
+	assert_memory_equal(after.data, before.data, before.len);
+	assert_int_equal(count_files("0000"), 1);
+	wr_buf_free(&before);
+	wr_buf_free(&after);
+}
+
 static void read_only_changes_nothing(void **state)
 {
 	(void)state;
@@ -421,7 +465,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    LEDGER_TEST(appends_and_reads),    LEDGER_TEST(rolls_segments),
-	    LEDGER_TEST(one_writer),           LEDGER_TEST(read_only_changes_nothing),
+	    LEDGER_TEST(one_writer),           LEDGER_TEST(the_lock_file_is_removed),
+	    LEDGER_TEST(another_hand),         LEDGER_TEST(read_only_changes_nothing),
 	    LEDGER_TEST(serves_many_threads),  LEDGER_TEST(close_waits_for_the_queue),
 	    LEDGER_TEST(refuses_bad_drafts),   LEDGER_TEST(epochs_never_go_back),
 	    LEDGER_TEST(time_never_goes_back), LEDGER_TEST(actor_of_a_person),
