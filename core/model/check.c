@@ -171,12 +171,13 @@ static void check_service(wr_loader *l, size_t i)
 		              s->group, s->name);
 	} else if (best > s->rto_ms) {
 		char need[24], rto[24];
-		wr_duration_format(need, sizeof need, best);
-		wr_duration_format(rto, sizeof rto, s->rto_ms);
-		wr_ynode_warn(l->f, n, "rto",
-		              "no failover runbook can meet %s: the fastest takes %s (the sum of usual, or "
-		              "else of timeout)",
-		              rto, need);
+		wr_duration_words(need, sizeof need, best);
+		wr_duration_words(rto, sizeof rto, s->rto_ms);
+		wr_ynode_warn(
+		    l->f, n, "rto",
+		    "no failover runbook can meet %s: the fastest takes %s (a step counts with its "
+		    "usual time, or with its timeout where none is stated)",
+		    rto, need);
 	}
 	if (s->region_count < 2)
 		wr_ynode_warn(l->f, n, "regions", "%s runs in one region only: it cannot be moved",
@@ -268,6 +269,7 @@ void wr_check_warnings(wr_loader *l)
 	check_traffic(l);
 	check_policy(l);
 	check_failback(l);
+	wr_check_moves(l);
 	for (size_t i = 0; i < c->runbook_count; i++) wr_check_runbook(l, i);
 	check_people(l);
 }

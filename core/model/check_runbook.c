@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "model/check.h"
+#include "warroom/clock.h"
 
 typedef struct book {
 	wr_loader *l;
@@ -72,9 +73,12 @@ static void check_soak(const book *b, size_t i)
 		bool gate = a->gate_count == 0 && s->signal_class != WR_CLASS_REFERENCE;
 		for (size_t g = 0; g < a->gate_count && !gate; g++) gate = !strcmp(a->gates[g], s->name);
 		if (!gate || a->duration_ms / s->interval_ms >= a->min_samples) continue;
+		char every[16];
+		wr_duration_words(every, sizeof every, s->interval_ms);
 		wr_ynode_warn(b->l->f, step_node(b, i), "soak",
-		              "too short for %d samples of signal %s: it can only end INCONCLUSIVE",
-		              a->min_samples, s->name);
+		              "too short for %d samples of signal %s, which has one every %s: it can only "
+		              "end INCONCLUSIVE",
+		              a->min_samples, s->name, every);
 		return;
 	}
 }

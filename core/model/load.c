@@ -82,7 +82,8 @@ void wr_check_file(wr_loader *l, const wr_ynode *at, const char *member, const c
 	wr_err err;
 	wr_buf file;
 	if (access(path, F_OK) != 0) {
-		wr_ynode_warn(l->f, at, member, "%s does not exist (yet)", path);
+		wr_ynode_warn(l->f, at, member, "%s does not exist (yet)%s", path,
+		              is_private ? "" : ": warroomd will not start without it");
 		return;
 	}
 	wr_buf_init(&file, WR_SIGNERS_MAX);

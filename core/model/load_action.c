@@ -205,10 +205,19 @@ static void load_notify(wr_map *m, wr_action *a)
 
 static void load_kind(wr_loader *l, wr_ynode *n, wr_action *a)
 {
+	static const char *const form[WR_STEP_KIND_COUNT] = {
+	    [WR_STEP_HTTP] = "{method: …, url: …}",
+	    [WR_STEP_EXEC] = "{argv: [PROGRAM, ARGUMENT, …]}",
+	    [WR_STEP_TRAFFIC] = "{weights: {REGION: PERCENT, …}}",
+	    [WR_STEP_WAIT] = "{http: …, until: …}",
+	    [WR_STEP_SOAK] = "{duration: …}",
+	    [WR_STEP_MANUAL] = "{ask: TEXT}",
+	    [WR_STEP_NOTIFY] = "{channel: NAME, text: TEXT}",
+	};
 	wr_map m;
 	/* `manual: TEXT` and `http: URL` would read well, but a step is rare and its text is long:
 	 * one form only, so that every runbook looks the same. */
-	if (!wr_map_open(&m, l, n, "what to do")) return;
+	if (!wr_map_open(&m, l, n, form[a->kind])) return;
 	switch (a->kind) {
 	case WR_STEP_HTTP:
 		load_http(&m, a);

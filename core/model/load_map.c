@@ -135,6 +135,16 @@ bool wr_get_bool(wr_map *m, const char *key, bool dflt)
 	return yes;
 }
 
+/* As one would write it: "100ms", "1m30s". */
+static void duration_as_written(char *out, size_t size, int64_t ms)
+{
+	char *to = out;
+	wr_duration_words(out, size, ms);
+	for (const char *s = out; *s != '\0'; s++)
+		if (*s != ' ') *to++ = *s;
+	*to = '\0';
+}
+
 int64_t wr_get_duration(wr_map *m, const char *key, int64_t least_ms, int64_t most_ms,
                         int64_t dflt_ms)
 {
@@ -149,8 +159,8 @@ int64_t wr_get_duration(wr_map *m, const char *key, int64_t least_ms, int64_t mo
 	}
 	if (ms >= least_ms && ms <= most_ms) return ms;
 	char least[24], most[24], what[80];
-	wr_duration_format(least, sizeof least, least_ms);
-	wr_duration_format(most, sizeof most, most_ms);
+	duration_as_written(least, sizeof least, least_ms);
+	duration_as_written(most, sizeof most, most_ms);
 	snprintf(what, sizeof what, "a duration from %s to %s", least_ms == 0 ? "0" : least, most);
 	expected(m->l, n, what);
 	return safe;

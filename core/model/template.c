@@ -68,7 +68,11 @@ static int put_var(wr_buf *out, const wr_pair *vars, size_t count, const char *n
 static int put_region(wr_buf *out, const wr_region *r, const char *which, const char *name,
                       size_t len, wr_err *err)
 {
-	if (r == NULL) return wr_fail(err, WR_E_INVALID, "${%s} has no meaning here", which);
+	if (r == NULL)
+		return wr_fail(err, WR_E_INVALID, "${%s} has no meaning here: %s", which,
+		               strcmp(which, "region") == 0
+		                   ? "it is the region of an entry that names one (region, regions)"
+		                   : "only links and runbooks lead from one region to another");
 	if (len == 0) {
 		wr_buf_adds(out, r->name);
 		return 0;

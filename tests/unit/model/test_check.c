@@ -13,7 +13,13 @@
 	"AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl\n"                       \
 	"bob ssh-ed25519 "                                                                             \
 	"AAAAC3NzaC1lZDI1NTE5AAAAIDJzoxHWYt+xqagNF6X0borLTGzuv0tCbf8uIT1tFvuT\n"
-#define GOOD FX_BASE FX_TRAFFIC SERVICE FX_PEOPLE BOOKS(STEPS)
+#define FACTS     "facts: [{kind: capacity, regions: all, http: \"http://x/\"}]\n"
+#define BACK_LINK "  - {name: db, from: eu, to: us, rpo: 1m, seconds: {http: \"http://x/\"}}\n"
+#define LINKS                                                                                      \
+	"links:\n  - {name: db, from: us, to: eu, rpo: 1m, seconds: {http: "                           \
+	"\"http://x/\"}}\n" BACK_LINK
+#define UNLINKED FX_BASE FX_TRAFFIC SERVICE FX_PEOPLE FACTS BOOKS(STEPS)
+#define GOOD     UNLINKED LINKS
 
 static int setup(void **state)
 {
@@ -85,6 +91,10 @@ static void test_one_mistake_each(void **state)
 	     "runbooks[1].steps[3].soak", "too short for 5 samples"},
 	    {"kind: failback", "kind: other", "runbooks[1]", "no failback runbook"},
 	    {"name: back,", "name: back, group: g3,", "runbooks[0].group", "no service is in group g3"},
+	    {BACK_LINK, "", "regions[1]",
+	     "every failback from eu to us will be blocked: no link from eu to us"},
+	    {"regions: all, http: \"http://x/\"", "region: us, http: \"http://x/\"", "regions[1]",
+	     "every failover from us to eu will be blocked: no fact of kind capacity for eu"},
 	    {"principal: bob", "principal: bert", "operators.people[1].principal",
 	     "bert is not in allowed_signers"},
 	    {"url: \"http://127.0.0.1:7/\"", "url: \"https://x/\", regions: [us]",
@@ -116,14 +126,14 @@ static void test_one_mistake_each(void **state)
 static void test_links(void **state)
 {
 	fixture *x = *state;
-	fx_load_text(x,
-	             GOOD "links:\n"
-	                  "  - {name: a, from: us, to: eu, rpo: 0, seconds: {http: \"http://x/\"}}\n"
-	                  "  - {name: b, from: us, to: eu, rpo: 1s, bytes: {http: \"http://x/\"}}\n"
-	                  "  - {name: c, from: us, to: eu, rpo: 1m, state: {http: \"http://x/\", ok: "
-	                  "value}}\n"
-	                  "  - {name: d, from: us, to: eu, rpo: 0, sync: true, bytes: {http: "
-	                  "\"http://x/\"}}\n");
+	fx_load_text(x, UNLINKED
+	             "links:\n"
+	             "  - {name: a, from: us, to: eu, rpo: 0, seconds: {http: \"http://x/\"}}\n"
+	             "  - {name: b, from: us, to: eu, rpo: 1s, bytes: {http: \"http://x/\"}}\n"
+	             "  - {name: c, from: us, to: eu, rpo: 1m, state: {http: \"http://x/\", ok: "
+	             "value}}\n"
+	             "  - {name: d, from: us, to: eu, rpo: 0, sync: true, bytes: {http: "
+	             "\"http://x/\"}}\n" BACK_LINK);
 	fx_expect_loaded(x);
 	fx_expect_warning(x, "links[0].rpo", "not sync");
 	fx_expect_warning(x, "links[1].rpo", "shorter than the interval");

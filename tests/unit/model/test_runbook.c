@@ -80,7 +80,7 @@ static void test_conduct(void **state)
 	                  "      - {name: b, http: \"http://x/\"}\n"
 	                  "      - {name: c, http: {url: \"http://x/\"}}\n");
 	assert_null(c);
-	fx_expect_error(x, "runbooks[0].steps[1].http", "expected what to do");
+	fx_expect_error(x, "runbooks[0].steps[1].http", "expected {method: …, url: …} (a mapping");
 	c = load_steps(x, "      - name: a\n"
 	                  "        why: |\n          Two\n          lines.\n"
 	                  "        http: {url: \"http://x/\", method: PUT}\n"
