@@ -1,7 +1,7 @@
 /* clock.c: the system's clock, RFC 3339 times and durations as people write them.
  *
  * Calendar arithmetic is our own (proleptic Gregorian, days counted from 1970): timegm and strptime
- * accept far too much. Everything but wr_clock_system is pure. */
+ * accept far too much. Everything but wr_clock_system and wr_steady is pure. */
 #include "warroom/clock.h"
 
 #include <stdbool.h>
@@ -45,6 +45,48 @@ int64_t wr_mono_ms(const wr_clock *c)
 int64_t wr_wall_us(const wr_clock *c)
 {
 	return c->wall_us(c->ctx);
+}
+
+static int64_t steady_mono_ms(void *ctx)
+{
+	const wr_steady *s = ctx;
+	return wr_mono_ms(s->under);
+}
+
+static int64_t steady_wall_us(void *ctx)
+{
+	wr_steady *s = ctx;
+	if (pthread_mutex_lock(&s->lock)) wr_die("clock: lock failed");
+	int64_t mono_ms = wr_mono_ms(s->under), wall_us = wr_wall_us(s->under);
+	int64_t passed_us = mono_ms > s->mono_ms ? (mono_ms - s->mono_ms) * 1000 : 0;
+	int64_t least_us = s->wall_us + passed_us - passed_us / 16;
+	s->wall_us = wall_us > least_us ? wall_us : least_us;
+	s->mono_ms = mono_ms;
+	wall_us = s->wall_us;
+	if (pthread_mutex_unlock(&s->lock)) wr_die("clock: unlock failed");
+	return wall_us;
+}
+
+void wr_steady_init(wr_steady *s, const wr_clock *under)
+{
+	s->clock = (wr_clock){.mono_ms = steady_mono_ms, .wall_us = steady_wall_us, .ctx = s};
+	s->under = under;
+	if (pthread_mutex_init(&s->lock, NULL)) wr_die("clock: no lock");
+	s->wall_us = wr_wall_us(under);
+	s->mono_ms = wr_mono_ms(under);
+}
+
+void wr_steady_free(wr_steady *s)
+{
+	(void)pthread_mutex_destroy(&s->lock);
+}
+
+void wr_steady_floor(wr_steady *s, int64_t wall_us)
+{
+	int64_t now_us = wr_wall_us(&s->clock);
+	if (pthread_mutex_lock(&s->lock)) wr_die("clock: lock failed");
+	if (wall_us > now_us && wall_us > s->wall_us) s->wall_us = wall_us;
+	if (pthread_mutex_unlock(&s->lock)) wr_die("clock: unlock failed");
 }
 
 /* days_from_civil: days since 1970-01-01, by counting years from March so that the leap day is the

@@ -5,6 +5,7 @@
 #ifndef WARROOM_CLOCK_H
 #define WARROOM_CLOCK_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,21 @@ typedef struct wr_clock {
 extern const wr_clock wr_clock_system;
 int64_t wr_mono_ms(const wr_clock *c);
 int64_t wr_wall_us(const wr_clock *c);
+
+/* wr_steady is a clock whose wall time never goes back, for whoever compares times with those on
+ * record: when the clock under it is set back, it goes on from the latest time that it told, a
+ * sixteenth slower, until the other has caught up. Time does not stand still meanwhile: what
+ * expires expires. Thread-safe; `clock` is what others are given. */
+typedef struct wr_steady {
+	wr_clock clock;
+	const wr_clock *under;
+	pthread_mutex_t lock;     /* guards what follows */
+	int64_t wall_us, mono_ms; /* as told last */
+} wr_steady;
+void wr_steady_init(wr_steady *s, const wr_clock *under);
+void wr_steady_free(wr_steady *s);
+/* wr_steady_floor: no time before wall_us is told from here on. */
+void wr_steady_floor(wr_steady *s, int64_t wall_us);
 
 #define WR_TIME_LEN 28 /* "2026-01-25T12:40:15.123456Z" + NUL */
 /* wr_time_format writes RFC 3339 UTC with microseconds and `Z`. Years 0001–9999, else "?" . */

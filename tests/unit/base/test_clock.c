@@ -325,9 +325,104 @@ static void test_clocks(void **state)
 	assert_true(us <= (int64_t)b.tv_sec * S + b.tv_nsec / 1000);
 }
 
+/* ---- the steady clock ---- */
+
+static int64_t hand_wall_us, hand_mono_ms;
+
+static int64_t hand_wall(void *ctx)
+{
+	(void)ctx;
+	return hand_wall_us;
+}
+
+static int64_t hand_mono(void *ctx)
+{
+	(void)ctx;
+	return hand_mono_ms;
+}
+
+static const wr_clock hand = {.mono_ms = hand_mono, .wall_us = hand_wall};
+
+static void pass(int64_t ms)
+{
+	hand_wall_us += ms * 1000;
+	hand_mono_ms += ms;
+}
+
+static void steady_follows(void **state)
+{
+	(void)state;
+	wr_steady s;
+	hand_wall_us = INT64_C(1769342400000000);
+	hand_mono_ms = 77;
+	wr_steady_init(&s, &hand);
+	for (int i = 0; i < 1000; i++) {
+		pass(i % 7);
+		hand_wall_us += i % 3;
+		assert_int_equal(wr_wall_us(&s.clock), hand_wall_us);
+		assert_int_equal(wr_mono_ms(&s.clock), hand_mono_ms);
+	}
+	hand_wall_us += INT64_C(3600000000); /* set forward */
+	assert_int_equal(wr_wall_us(&s.clock), hand_wall_us);
+	wr_steady_free(&s);
+}
+
+static void steady_set_back(void **state)
+{
+	(void)state;
+	wr_steady s;
+	hand_wall_us = INT64_C(1769342400000000);
+	wr_steady_init(&s, &hand);
+	int64_t before = wr_wall_us(&s.clock), last = before;
+	hand_wall_us -= INT64_C(16000000);
+	for (int i = 0; i < 16 * 16 - 1; i++) { /* a sixteenth slower: 16 s are made up for in 256 s */
+		pass(1000);
+		int64_t now = wr_wall_us(&s.clock);
+		assert_true(now > last && now > hand_wall_us);
+		assert_int_equal(now - last, 937500);
+		last = now;
+	}
+	pass(1000);
+	assert_int_equal(wr_wall_us(&s.clock), hand_wall_us);
+	pass(1000);
+	assert_int_equal(wr_wall_us(&s.clock), hand_wall_us);
+	/* Asked again and again it neither stands still nor runs away. */
+	hand_wall_us -= INT64_C(3600000000);
+	before = wr_wall_us(&s.clock);
+	for (int i = 0; i < 60000; i++) {
+		pass(1);
+		(void)wr_wall_us(&s.clock);
+	}
+	assert_in_range(wr_wall_us(&s.clock) - before, 56250000, 56290000);
+	wr_steady_free(&s);
+}
+
+static void steady_floor(void **state)
+{
+	(void)state;
+	wr_steady s;
+	hand_wall_us = INT64_C(1769342400000000);
+	wr_steady_init(&s, &hand);
+	wr_steady_floor(&s, hand_wall_us - 5);
+	assert_int_equal(wr_wall_us(&s.clock), hand_wall_us);
+	int64_t floor = hand_wall_us + INT64_C(86400000000);
+	wr_steady_floor(&s, floor);
+	assert_int_equal(wr_wall_us(&s.clock), floor);
+	wr_steady_floor(&s, floor - 1);
+	assert_int_equal(wr_wall_us(&s.clock), floor);
+	pass(16);
+	assert_int_equal(wr_wall_us(&s.clock), floor + 15000);
+	hand_mono_ms -= 16; /* cannot be, but must not matter */
+	assert_int_equal(wr_wall_us(&s.clock), floor + 15000);
+	wr_steady_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(steady_follows),
+	    cmocka_unit_test(steady_set_back),
+	    cmocka_unit_test(steady_floor),
 	    cmocka_unit_test(test_format),
 	    cmocka_unit_test(test_parse),
 	    cmocka_unit_test(test_parse_leap_days),
