@@ -217,7 +217,7 @@ static int make_config(demo *d, wr_err *err)
 	if (mkdir(path, 0700) != 0) return wr_fail(err, WR_E_IO, "%s: %s", path, strerror(errno));
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
 		if (copy_example(d, files[i], err) != 0) return -1;
-	snprintf(hook, sizeof hook, "http://127.0.0.1:%d/v1/notify", d->control);
+	snprintf(hook, sizeof hook, "http://127.0.0.1:%d/v1/inbox", d->control);
 	setenv("WARROOM_WEBHOOK_URL", hook, 1);
 	snprintf(d->config, sizeof d->config, "%s/warroom.yaml", d->dir);
 	snprintf(d->socket, sizeof d->socket, "%s/run/warroom.sock", d->dir);
