@@ -43,12 +43,22 @@ static void value_text(char *out, size_t size, const wr_value *v)
 	}
 }
 
-static void measure_text(const guard_case *c, char *out, size_t size, const wr_measure *m)
+/* What the kind of a fact counts in. */
+static const char *unit_of(wr_fact_kind kind, const wr_value *v)
+{
+	if (v->type != WR_V_NUM) return "";
+	return kind == WR_FACT_CAPACITY || kind == WR_FACT_QUOTA ? " %"
+	       : kind == WR_FACT_BACKUP                          ? " s"
+	                                                         : "";
+}
+
+static void measure_text(const guard_case *c, char *out, size_t size, wr_fact_kind kind,
+                         const wr_measure *m)
 {
 	char value[96], age[24];
 	value_text(value, sizeof value, &m->last);
-	wr_put(out, size, "%s (%s)%s%.60s", value, wr_age_text(age, m->last_us, c->now_us),
-	       m->detail[0] ? ": " : "", m->detail);
+	wr_put(out, size, "%s%s (%s)%s%.60s", value, unit_of(kind, &m->last),
+	       wr_age_text(age, m->last_us, c->now_us), m->detail[0] ? ": " : "", m->detail);
 }
 
 static bool of_kind(const guard_case *c, size_t i, wr_fact_kind kind)
@@ -81,9 +91,9 @@ static void judge_need(guard_case *c, size_t i, bool several)
 	wr_guard *row = fact_row(c, i, several);
 	if (!row) return;
 	wr_truth ok = wr_world_fact(c->w, i, c->now_us);
-	measure_text(c, seen, sizeof seen, m);
+	measure_text(c, seen, sizeof seen, f->kind, m);
 	if (f->need) wr_put(need, sizeof need, "%s", wr_expr_text(f->need));
-	wr_put(flip, sizeof flip, "%s with %.100s", f->name, need);
+	wr_put(flip, sizeof flip, "a measurement of %s with %.100s", f->name, need);
 	wr_gate_verdict verdict = ok == WR_UNKNOWN ? WR_GATE_NO_DATA
 	                          : !f->need       ? WR_INCONCLUSIVE
 	                          : ok == WR_TRUE  ? WR_PASS
@@ -154,7 +164,7 @@ static void judge_quota_row(guard_case *c, size_t i)
 	char seen[160];
 	wr_guard *row = wr_guard_row(c, "quota:%s", q->name);
 	if (!row) return;
-	measure_text(c, seen, sizeof seen, m);
+	measure_text(c, seen, sizeof seen, WR_FACT_QUOTA, m);
 	bool known = m->last.type == WR_V_NUM && fresh(m->last_us, q->interval_ms, c->now_us);
 	wr_gate_verdict verdict = !known ? WR_GATE_NO_DATA : m->last.num <= 90 ? WR_PASS : WR_FAIL;
 	if (!m->last_us) wr_put(seen, sizeof seen, "not measured yet");
@@ -206,21 +216,23 @@ static void judge_build(guard_case *c, size_t from_fact, size_t to_fact, bool se
 	static const char need[] = "the same digest in both regions";
 	const wr_fact *ft = &c->cfg->facts[to_fact], *ff = &c->cfg->facts[from_fact];
 	const wr_measure *mf = &c->w->facts[from_fact], *mt = &c->w->facts[to_fact];
-	char here[40], there[40], age[24], seen[160];
+	char here[40], there[40], age[24], seen[160], flip[192];
 	wr_guard *row = fact_row(c, to_fact, several);
 	if (!row) return;
 	bool to_known = mt->last.type != WR_V_NONE && fresh(mt->last_us, ft->interval_ms, c->now_us);
 	bool from_fresh = mf->last.type != WR_V_NONE && fresh(mf->last_us, ff->interval_ms, c->now_us);
 	if (!to_known || !mf->proven_us) {
 		wr_put(seen, sizeof seen, "not measured in %s", region_name(c, to_known ? c->from : c->to));
-		wr_guard_say(row, WR_GATE_NO_DATA, seen, need, "a measurement");
+		wr_put(flip, sizeof flip, "a measurement in %s, or build among the advisory guards",
+		       region_name(c, to_known ? c->from : c->to));
+		wr_guard_say(row, WR_GATE_NO_DATA, seen, need, flip);
 		return;
 	}
 	const wr_value *source = from_fresh ? &mf->last : &mf->proven;
 	short_digest(here, sizeof here, source);
 	short_digest(there, sizeof there, &mt->last);
 	wr_put(seen, sizeof seen, "%s %s%s%s, %s %s", region_name(c, c->from), here,
-	       from_fresh ? "" : " proven ",
+	       from_fresh ? "" : " measured ",
 	       from_fresh ? "" : wr_age_text(age, mf->proven_us, c->now_us), region_name(c, c->to),
 	       there);
 	wr_guard_say(row, same_value(source, &mt->last) ? WR_PASS : WR_FAIL, seen, need,

@@ -132,7 +132,7 @@ void wr_guard_classes(guard_case *c)
 	wr_put(seen, sizeof seen, "%d of %d breached%s%s", breached, total, list[0] ? ": " : "", list);
 	wr_put(need, sizeof need, "%d distinct classes at %s", c->cfg->min_classes,
 	       region_name(c, c->from));
-	wr_put(flip, sizeof flip, "%d more of: %s", c->cfg->min_classes - breached, others);
+	wr_put(flip, sizeof flip, "%d more breached, of %s", c->cfg->min_classes - breached, others);
 	if (v->verdict == WR_V_DOWN && breached < c->cfg->min_classes) {
 		wr_put(seen, sizeof seen, "DOWN was proven; %d of %d breached now, %d blind", breached,
 		       total, blind);
@@ -150,14 +150,16 @@ void wr_guard_classes(guard_case *c)
 
 static void say_sustained(guard_case *c, wr_guard *row, int64_t since_us, const char *what)
 {
-	char for_text[16], need_text[16], seen[160], need[128];
+	char for_text[16], need_text[16], seen[160], need[128], flip[64];
 	int64_t elapsed_ms = (c->now_us - since_us) / US_PER_MS;
-	wr_duration_format(for_text, sizeof for_text, elapsed_ms);
-	wr_duration_format(need_text, sizeof need_text, c->cfg->sustained_ms);
+	wr_duration_words(for_text, sizeof for_text, elapsed_ms);
+	wr_duration_words(need_text, sizeof need_text, c->cfg->sustained_ms);
 	wr_put(seen, sizeof seen, "%s for %s", what, for_text);
-	wr_put(need, sizeof need, "%s", need_text);
+	wr_put(need, sizeof need, "%s without a break", need_text);
 	bool pass = elapsed_ms >= c->cfg->sustained_ms;
-	wr_guard_say(row, pass ? WR_PASS : WR_FAIL, seen, need, "time, if it stays so");
+	wr_duration_words(need_text, sizeof need_text, pass ? 0 : c->cfg->sustained_ms - elapsed_ms);
+	wr_put(flip, sizeof flip, "time: %s more, if it stays so", need_text);
+	wr_guard_say(row, pass ? WR_PASS : WR_FAIL, seen, need, flip);
 	if (!pass) row->eta_us = since_us + c->cfg->sustained_ms * US_PER_MS;
 }
 
@@ -165,8 +167,9 @@ static void sustained_outage(guard_case *c, wr_guard *row)
 {
 	const wr_region_view *v = &c->w->regions[c->from];
 	const wr_region_state *known = &c->s->regions[c->from];
-	char need[128];
-	wr_duration_format(need, 16, c->cfg->sustained_ms);
+	char need[128], sustained[16];
+	wr_duration_words(sustained, sizeof sustained, c->cfg->sustained_ms);
+	wr_put(need, sizeof need, "enough classes breached for %s without a break", sustained);
 	/* A restart resets the observer's clock, not the outage that is on record. */
 	bool recorded = known->verdict == WR_V_DOWN && v->verdict == WR_V_SUSPECT;
 	if (v->verdict == WR_V_DOWN || recorded) {
@@ -178,8 +181,7 @@ static void sustained_outage(guard_case *c, wr_guard *row)
 		say_sustained(c, row, v->quorum_since_us, "enough classes breached");
 	} else {
 		wr_guard_say(row, v->verdict == WR_V_UNKNOWN ? WR_GATE_NO_DATA : WR_FAIL,
-		             "not enough classes are breached", need,
-		             "enough classes breached for that long without a break");
+		             "not enough classes are breached", need, need);
 	}
 }
 
@@ -193,11 +195,13 @@ void wr_guard_sustained(guard_case *c)
 	}
 	const wr_region_view *v = &c->w->regions[c->to];
 	const wr_region_state *known = &c->s->regions[c->to];
-	char need[128];
-	wr_duration_format(need, 16, c->cfg->sustained_ms);
+	char need[128], seen[160], sustained[16];
+	wr_duration_words(sustained, sizeof sustained, c->cfg->sustained_ms);
+	wr_put(need, sizeof need, "%s HEALTHY for %s without a break", region_name(c, c->to),
+	       sustained);
 	if (v->verdict != WR_V_HEALTHY) {
-		wr_guard_say(row, v->verdict == WR_V_UNKNOWN ? WR_GATE_NO_DATA : WR_FAIL,
-		             wr_verdict_name(v->verdict), need, "the target HEALTHY for that long");
+		wr_put(seen, sizeof seen, "%s is %s", region_name(c, c->to), wr_verdict_name(v->verdict));
+		wr_guard_say(row, v->verdict == WR_V_UNKNOWN ? WR_GATE_NO_DATA : WR_FAIL, seen, need, need);
 		return;
 	}
 	int64_t since_us = v->since_us;
@@ -260,8 +264,8 @@ void wr_guard_observer(guard_case *c)
 		wr_guard_say(row, WR_FAIL, c->w->isolated_reason, need, "a reference answers again");
 	} else if (!references) {
 		row->blocking = false;
-		wr_guard_say(row, WR_GATE_NO_DATA, "not configured: add signals of class reference", need,
-		             "add signals of class reference");
+		wr_guard_say(row, WR_GATE_NO_DATA, "not configured: add references", need,
+		             "add references");
 	} else if (!c->w->isolation_known) {
 		wr_guard_say(row, WR_GATE_NO_DATA, "no reference has answered yet", need,
 		             "a sample of a reference");
@@ -286,7 +290,7 @@ static void judge_link(guard_case *c, size_t link)
 	if (!row) return;
 	wr_link_lag(&lag, c->w, link, c->now_us);
 	wr_lag_text(seen, sizeof seen, &lag, c->now_us);
-	wr_duration_format(rpo, sizeof rpo, l->rpo_ms);
+	wr_duration_words(rpo, sizeof rpo, l->rpo_ms);
 	wr_put(need, sizeof need, "rpo %s", rpo);
 	if (!lag.known) {
 		wr_guard_say(row, WR_GATE_NO_DATA, seen, need, "a measurement of the link");
@@ -389,12 +393,13 @@ void wr_guard_ledger(guard_case *c)
 	             why[0] ? why
 	             : ok   ? "intact"
 	                    : "not intact",
-	             "our own record is intact", "restore or repair the ledger");
+	             "our own record is intact",
+	             "restore or repair the ledger; `warroom ledger verify` says where");
 }
 
 void wr_guard_one(guard_case *c)
 {
-	char seen[160] = "none";
+	char seen[160] = "none", flip[96] = "";
 	wr_gate_verdict verdict = WR_PASS;
 	wr_guard *row = wr_guard_row(c, "one_operation");
 	if (!row) return;
@@ -402,15 +407,16 @@ void wr_guard_one(guard_case *c)
 		const wr_op *op = &c->s->ops[i]->op;
 		if (op == c->during || wr_op_final(op->state) || strcmp(op->group, c->group) != 0) continue;
 		wr_put(seen, sizeof seen, "%s is %s", op->id, wr_op_state_name(op->state));
+		wr_put(flip, sizeof flip, "%s ends: it completes, is denied or is aborted", op->id);
 		verdict = WR_FAIL;
 	}
-	wr_guard_say(row, verdict, seen, "no other operation in the group", "it ends");
+	wr_guard_say(row, verdict, seen, "no other operation in the group", flip);
 }
 
 void wr_guard_cooldown(guard_case *c)
 {
 	const wr_op *last = NULL;
-	char seen[160], need[128], age[24];
+	char seen[160], need[128], flip[64], age[24];
 	wr_guard *row = wr_guard_row(c, "cool_down");
 	if (!row) return;
 	for (size_t i = 0; i < c->s->op_count; i++) {
@@ -419,7 +425,8 @@ void wr_guard_cooldown(guard_case *c)
 			continue;
 		if (!last || op->finished_us > last->finished_us) last = op;
 	}
-	wr_duration_format(need, 16, c->cfg->cooldown_ms);
+	wr_duration_words(age, sizeof age, c->cfg->cooldown_ms);
+	wr_put(need, sizeof need, "%s between two operations", age);
 	if (!last) {
 		wr_guard_say(row, WR_PASS, "no operation yet", need, "");
 		return;
@@ -427,8 +434,11 @@ void wr_guard_cooldown(guard_case *c)
 	int64_t free_us = last->finished_us + c->cfg->cooldown_ms * US_PER_MS;
 	wr_put(seen, sizeof seen, "%s ended %s", last->id,
 	       wr_age_text(age, last->finished_us, c->now_us));
-	wr_guard_say(row, c->now_us >= free_us ? WR_PASS : WR_FAIL, seen, need, "time");
-	if (c->now_us < free_us) row->eta_us = free_us;
+	bool pass = c->now_us >= free_us;
+	wr_duration_words(age, sizeof age, pass ? 0 : (free_us - c->now_us) / US_PER_MS);
+	wr_put(flip, sizeof flip, "time: %s more", age);
+	wr_guard_say(row, pass ? WR_PASS : WR_FAIL, seen, need, flip);
+	if (!pass) row->eta_us = free_us;
 }
 
 void wr_guard_flapping(guard_case *c)
@@ -444,9 +454,10 @@ void wr_guard_flapping(guard_case *c)
 		int64_t at_us = f->at_us[(f->head - 1 - i) % WR_FLIPS_KEPT];
 		if (at_us > since_us) times[flips++] = at_us;
 	}
-	wr_put(seen, sizeof seen, "%s turned %u time%s in 10 min", region_name(c, region), flips,
+	wr_put(seen, sizeof seen, "%s changed %u time%s in 10 m", region_name(c, region), flips,
 	       flips == 1 ? "" : "s");
-	wr_put(need, sizeof need, "at most %d turns between better and worse", FLAPS_MOST);
-	wr_guard_say(row, flips <= FLAPS_MOST ? WR_PASS : WR_FAIL, seen, need, "time without a turn");
+	wr_put(need, sizeof need, "at most %d changes between better and worse", FLAPS_MOST);
+	wr_guard_say(row, flips <= FLAPS_MOST ? WR_PASS : WR_FAIL, seen, need,
+	             "time without another change");
 	if (flips > FLAPS_MOST) row->eta_us = times[FLAPS_MOST] + FLAP_WINDOW_US;
 }

@@ -86,7 +86,7 @@ const char *wr_age_text(char out[static 24], int64_t since_us, int64_t now_us)
 	if (ms < 60000)
 		wr_put(out, 24, "%lld s ago", (long long)(ms / 1000));
 	else {
-		wr_duration_format(age, sizeof age, ms);
+		wr_duration_words(age, sizeof age, ms);
 		wr_put(out, 24, "%s ago", age);
 	}
 	return out;

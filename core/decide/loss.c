@@ -85,13 +85,13 @@ void wr_lag_text(char *out, size_t size, const link_lag *lag, int64_t now_us)
 	}
 	wr_age_text(age, lag->proven_us, now_us);
 	if (lag->sync) {
-		wr_put(out, size, "nothing: synchronous (proven %s)", age);
+		wr_put(out, size, "nothing: synchronous (measured %s)", age);
 		return;
 	}
 	if (lag->seconds >= 0) add_part(out, size, lag->seconds < 100 ? "1" : "0", lag->seconds, "s");
 	if (lag->bytes >= 0) add_bytes(out, size, lag->bytes);
 	if (lag->receipts >= 0) add_part(out, size, "0", lag->receipts, "receipts");
-	wr_put(tail, sizeof tail, " (proven %s%s)", age, lag->stale ? ", grown since" : "");
+	wr_put(tail, sizeof tail, " (measured %s%s)", age, lag->stale ? ", grown since" : "");
 	size_t at = strlen(out);
 	wr_put(out + at, size - at, "%s", tail);
 }

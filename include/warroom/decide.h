@@ -168,7 +168,7 @@ typedef struct wr_loss {
 	int64_t proven_us;
 	char names[512];
 	bool sync;      /* every link of the pair is synchronous and was proven so */
-	char text[160]; /* "2.3 s, 41 KB, 47 receipts (proven 3 s ago)" */
+	char text[160]; /* "2.3 s, 41 KB, 47 receipts (measured 3 s ago)" */
 } wr_loss;
 
 /* Is the guard with this rule id judged again before every step (the target, the observer, our own

@@ -103,7 +103,7 @@ static void classes_and_time(void **state)
 	us->verdict = WR_V_DEGRADED;
 	us->breached_classes = 1u << WR_CLASS_SYNTHETIC;
 	is(&l, "signal_classes", WR_FAIL);
-	assert_non_null(strstr(row("signal_classes")->flip, "1 more of: control_plane, mesh"));
+	assert_non_null(strstr(row("signal_classes")->flip, "1 more breached, of control_plane, mesh"));
 	us->blind_classes = 1u << WR_CLASS_MESH; /* what is blind might be breached */
 	is(&l, "signal_classes", WR_GATE_NO_DATA);
 	us->blind_classes = 0;
@@ -199,8 +199,8 @@ static void lag(void **state)
 	lab_init(&l);
 	wr_link_view *v = &l.w->links[PG_US_EU];
 	is(&l, "lag:pg", WR_PASS);
-	assert_string_equal(row("lag:pg")->observed, "2.3 s, 41 KB, 47 receipts (proven 0 s ago)");
-	assert_string_equal(row("lag:pg")->threshold, "rpo 05:00");
+	assert_string_equal(row("lag:pg")->observed, "2.3 s, 41 KB, 47 receipts (measured 0 s ago)");
+	assert_string_equal(row("lag:pg")->threshold, "rpo 5 m");
 	lab_measure(&v->seconds, l.now, 300.5);
 	is(&l, "lag:pg", WR_FAIL);
 	/* The source is silent: what was proven grows until it is known to have broken off. */
@@ -277,7 +277,7 @@ static void loss(void **state)
 	assert_true(loss.known && !loss.stale && !loss.sync);
 	assert_true(fabs(loss.seconds - 2.3) < 1e-9);
 	assert_true(fabs(loss.bytes - 41000) < 1e-9 && fabs(loss.receipts - 47) < 1e-9);
-	assert_string_equal(loss.text, "2.3 s, 41 KB, 47 receipts (proven 0 s ago)");
+	assert_string_equal(loss.text, "2.3 s, 41 KB, 47 receipts (measured 0 s ago)");
 	snprintf(l.w->links[PG_US_EU].receipts.names, 512, "r-1,r-2");
 	l.links[PG_EU_US].from = "us"; /* two links one way: the worst time, the sum of the rest */
 	l.links[PG_EU_US].to = "eu";
@@ -285,7 +285,7 @@ static void loss(void **state)
 	snprintf(l.w->links[PG_EU_US].receipts.names, 512, "r-9");
 	l.now += S(3);
 	wr_loss_eval(&loss, l.w, US, EU, l.now);
-	assert_string_equal(loss.text, "7.0 s, 82 KB, 94 receipts (proven 3 s ago)");
+	assert_string_equal(loss.text, "7.0 s, 82 KB, 94 receipts (measured 3 s ago)");
 	assert_string_equal(loss.names, "r-1,r-2,r-9");
 	l.now += S(60);
 	wr_loss_eval(&loss, l.w, US, EU, l.now);
@@ -370,7 +370,7 @@ static void builds(void **state)
 	l.now += S(70);
 	eu->last_us = l.now;
 	is(&l, "build", WR_PASS);
-	assert_non_null(strstr(row("build")->observed, "proven 01:10 ago"));
+	assert_non_null(strstr(row("build")->observed, "measured 1 m 10 s ago"));
 	eu->last.type = WR_V_NONE;
 	is(&l, "build", WR_GATE_NO_DATA);
 	lab_free(&l);
@@ -518,7 +518,7 @@ static void flapping(void **state)
 		lab_sleep(&l, S(5));
 	}
 	is(&l, "flapping", WR_PASS);
-	assert_non_null(strstr(row("flapping")->observed, "turned 1 time in"));
+	assert_non_null(strstr(row("flapping")->observed, "changed 1 time in"));
 	lab_verdict(&l, US, WR_V_HEALTHY);
 	lab_sleep(&l, S(5));
 	lab_verdict(&l, US, WR_V_DEGRADED);
