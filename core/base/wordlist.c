@@ -2,8 +2,8 @@
  *
  * English words of 3 to 8 letters, picked by hand and then thinned by pronunciation: no two sound
  * alike, or differ by one near sound or one letter. Left out: numbers, directions, commands, radio
- * words ("say again"), words of status, this program's own terms, and whatever would alarm or offend
- * in an incident. */
+ * words ("say again"), words of status, this program's own terms, and whatever would alarm or
+ * offend in an incident. */
 #include "base/wordlist.h"
 
 /* clang-format off */

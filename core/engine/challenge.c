@@ -107,7 +107,9 @@ static draft *make_draft(engine *e, request *r, const json_t *spec)
 
 static const wr_approval_policy *policy_of(const engine *e, const wr_op *op, const draft *d)
 {
-	const char *kind = d ? wr_json_str(d->plan, "kind", "") : wr_runbook_kind_name(op->kind);
+	const char *kind = d    ? wr_json_str(d->plan, "kind", "")
+	                   : op ? wr_runbook_kind_name(op->kind)
+	                        : "";
 	if (!strcmp(kind, wr_runbook_kind_name(WR_RB_FAILOVER))) return &e->cfg->approve_failover;
 	if (!strcmp(kind, wr_runbook_kind_name(WR_RB_FAILBACK))) return &e->cfg->approve_failback;
 	return &e->cfg->approve_other;
@@ -251,10 +253,10 @@ static const challenge *issue(engine *e, wr_signed *s, int64_t uid, wr_err *err)
 		wr_buf_free(&text);
 		return NULL;
 	}
+	char *fresh = wr_buf_take(&text);
 	c = challenge_slot(e, s, uid, now);
 	free(c->text);
-	*c = (challenge){
-	    .sign = *s, .text = wr_buf_take(&text), .uid = uid, .order = ++e->challenge_order};
+	*c = (challenge){.sign = *s, .text = fresh, .uid = uid, .order = ++e->challenge_order};
 	return c;
 }
 

@@ -142,12 +142,12 @@ static void answer_operation(engine *e, request *r)
 {
 	const char *id = r->path + strlen("/v1/operations/");
 	const wr_op *op = wr_state_op(e->state, id);
-	draft *d = op ? NULL : engine_draft(e, id);
+	const draft *d = op ? NULL : engine_draft(e, id);
 	if (!op && !d) {
 		request_error(e, r, 404, "not_found", "", "no such operation");
 		return;
 	}
-	const json_t *plan = op ? op->plan : d->plan;
+	const json_t *plan = op ? op->plan : d ? d->plan : NULL;
 	wr_buf text = WR_BUF_INIT(WR_BLOB_MAX);
 	if (plan) wr_plan_text(plan, &text);
 	json_t *body = json_pack("{s:s}", "text", wr_buf_cstr(&text));

@@ -95,8 +95,8 @@ WR_CHECKED int wr_blob_get(const char *ledger_dir, const char *hex, wr_buf *out,
 	X(GAP, "gap")                                                                                  \
 	X(ORPHAN, "orphan")                                                                            \
 	X(DUPLICATE, "duplicate")                                                                      \
-	X(EQUIVOCATION, "equivocation") X(FORK, "fork") X(TRUNCATED, "truncated")                      \
-	    X(UNAUTHORISED, "unauthorised") X(TORN, "torn")
+	X(EQUIVOCATION, "equivocation")                                                                \
+	X(FORK, "fork") X(TRUNCATED, "truncated") X(UNAUTHORISED, "unauthorised") X(TORN, "torn")
 typedef enum wr_anomaly_kind {
 #define X(id, name) WR_AN_##id,
 	WR_ANOMALIES(X)

@@ -41,15 +41,16 @@ static void show_before_signing(const json_t *ch)
 	        wr_json_str(json_object_get(ch, "loss"), "text", "unknown"));
 }
 
-static int sign_with_key(cli *c, intent *in)
+static int sign_with_key(cli *c, const intent *asked)
 {
 	char owner[64];
 	wr_err err = {0};
+	intent in = *asked;
 	if (principal_of_key(c->key, owner, &err) != 0) return cli_error(c, &err);
-	if (!c->principal) in->principal = owner;
-	if (!in->assurance) in->assurance = "separate_session";
+	if (!c->principal) in.principal = owner;
+	if (!in.assurance) in.assurance = "separate_session";
 	if (!cli_client(c)) return EXIT_USAGE;
-	json_t *ch = operator_challenge(c->client, in, &err);
+	json_t *ch = operator_challenge(c->client, &in, &err);
 	if (!ch) return cli_error(c, &err);
 	if (!c->json) show_before_signing(ch);
 	char prompt[128];
