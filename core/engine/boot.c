@@ -30,7 +30,7 @@ static int load_config(engine *e, const char *path, wr_err *err)
 	return 0;
 }
 
-static int replay_one(void *ctx, const wr_receipt *r)
+static int fold_one(void *ctx, const wr_receipt *r)
 {
 	engine *e = ctx;
 	engine_load_plan(e, r);
@@ -38,11 +38,121 @@ static int replay_one(void *ctx, const wr_receipt *r)
 	return 0;
 }
 
+/* ---- reading the ledger back ---- */
+
+/* The chain's hashes need no key, so a file can be made to say that people approved. What they sign
+ * they sign for the plan at hand, so it is checked again here (law 2); of operations that are over
+ * it does not matter any more, and their signers may be long gone. */
+typedef struct doubt {
+	int64_t seq;
+	char operation_id[WR_ID_LEN], principal[64], why[160];
+} doubt;
+
+typedef struct replay {
+	engine *e;
+	wr_signers signers;
+	doubt *doubts; /* approvals that do not hold; in the second pass: of operations that go on */
+	size_t count;
+	bool second;
+	int64_t last_us;
+} replay;
+
+static bool doubted(const replay *p, int64_t seq)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->doubts[i].seq == seq) return true;
+	return false;
+}
+
+static void note_doubt(replay *p, const wr_receipt *r)
+{
+	char decision[96];
+	wr_err why = {0};
+	(void)wr_receipt_str(r, "decision", decision, sizeof decision);
+	/* A deny that nobody signed is a deny: it makes nothing happen. */
+	if (!strcmp(decision, "deny") || wr_approval_check(r, &p->signers, &why) == 0) return;
+	doubt *more = realloc(p->doubts, (p->count + 1) * sizeof *more);
+	if (!more) wr_die("out of memory while reading the ledger");
+	p->doubts = more;
+	doubt *d = &p->doubts[p->count++];
+	*d = (doubt){.seq = r->seq};
+	(void)wr_receipt_str(r, "operation_id", d->operation_id, sizeof d->operation_id);
+	(void)wr_receipt_str(r, "principal", d->principal, sizeof d->principal);
+	snprintf(d->why, sizeof d->why, "%.150s", why.msg);
+}
+
+static int replay_one(void *ctx, const wr_receipt *r)
+{
+	replay *p = ctx;
+	p->last_us = r->timestamp_us;
+	if (p->second && doubted(p, r->seq)) return 0;
+	if (!p->second && !strcmp(r->operation, "approval_recorded")) note_doubt(p, r);
+	return fold_one(p->e, r);
+}
+
+/* Keeps the doubts that matter; how many. */
+static size_t keep_doubts(replay *p)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < p->count; i++) {
+		const doubt *d = &p->doubts[i];
+		const wr_op *op = wr_state_op(p->e->state, d->operation_id);
+		if (!op || wr_op_final(op->state)) continue;
+		wr_log(WR_LOG_ERROR, "engine", "receipt %lld, of %s by %s, counts for nothing: %s",
+		       (long long)d->seq, d->operation_id, d->principal, d->why);
+		p->doubts[kept++] = *d;
+	}
+	return p->count = kept;
+}
+
+static int forget(engine *e, wr_err *err)
+{
+	wr_state_free(e->state);
+	e->state = wr_state_new(e->cfg);
+	e->tail_count = 0;
+	memset(e->seats, 0, sizeof e->seats);
+	return e->state ? 0 : wr_fail(err, WR_E_NOMEM, "out of memory");
+}
+
+static int read_signers(const engine *e, wr_buf *text, wr_signers *signers, wr_err *err)
+{
+	const char *path = e->cfg->allowed_signers;
+	int rc = wr_read_file(text, path, WR_SIGNERS_MAX, WR_NOT_WRITABLE, err);
+	if (rc == 0) rc = wr_signers_parse(signers, wr_buf_cstr(text), text->len, path, err);
+	return rc == 0 ? 0 : wr_err_wrap(err, "operators.allowed_signers");
+}
+
+static int read_back(engine *e, wr_err *err)
+{
+	replay p = {.e = e};
+	wr_buf text = WR_BUF_INIT(WR_SIGNERS_MAX);
+	int rc = read_signers(e, &text, &p.signers, err);
+	if (rc == 0) rc = wr_ledger_read(e->ledger, 0, replay_one, &p, err);
+	if (rc == 0 && keep_doubts(&p)) {
+		p.second = true;
+		rc = forget(e, err);
+		if (rc == 0) rc = wr_ledger_read(e->ledger, 0, replay_one, &p, err);
+	}
+	int64_t ahead_us = p.last_us - wr_wall_us(&wr_clock_system);
+	if (ahead_us > 60 * INT64_C(1000000))
+		wr_log(WR_LOG_WARN, "engine",
+		       "the last receipt is %lld s later than the clock: time goes on from there, slower "
+		       "until the clock has caught up",
+		       (long long)(ahead_us / 1000000));
+	wr_steady_floor(&e->steady, p.last_us);
+	free(p.doubts);
+	wr_signers_free(&p.signers);
+	wr_buf_free(&text);
+	return rc;
+}
+
+/* ---- the ledger ---- */
+
 static int append_now(engine *e, json_t *receipt, wr_err *err)
 {
 	int64_t seq;
 	if (wr_ledger_append(e->ledger, receipt, e->epoch, &seq, err) != 0) return -1;
-	return wr_ledger_read(e->ledger, seq, replay_one, e, err) < 0 ? -1 : 0;
+	return wr_ledger_read(e->ledger, seq, fold_one, e, err) < 0 ? -1 : 0;
 }
 
 static size_t unfinished(const engine *e)
@@ -67,7 +177,7 @@ static int open_ledger(engine *e, wr_err *err)
 	wr_ledger_opened opened = {0};
 	e->ledger = wr_ledger_open_dir(&opts, &opened, err);
 	if (!e->ledger) return -1;
-	if (wr_ledger_read(e->ledger, 0, replay_one, e, err) < 0) return -1;
+	if (read_back(e, err) != 0) return -1;
 	e->epoch = wr_state_epoch(e->state) + 1;
 	if (opened.torn_tail) {
 		wr_log(WR_LOG_WARN, "ledger", "an unfinished record of %lld bytes was moved to %s",
@@ -94,9 +204,7 @@ static int copy_signers(engine *e, wr_err *err)
 {
 	wr_buf text = WR_BUF_INIT(WR_SIGNERS_MAX);
 	wr_signers signers = {0};
-	int rc = wr_read_file(&text, e->cfg->allowed_signers, WR_SIGNERS_MAX, WR_NOT_WRITABLE, err);
-	if (rc == 0)
-		rc = wr_signers_parse(&signers, wr_buf_cstr(&text), text.len, e->cfg->allowed_signers, err);
+	int rc = read_signers(e, &text, &signers, err);
 	if (rc == 0) rc = engine_keep_signers(e, wr_buf_cstr(&text), text.len, err);
 	wr_signers_free(&signers);
 	wr_buf_free(&text);
@@ -167,12 +275,13 @@ static int make_parts(engine *e, wr_err *err)
 int engine_boot(engine *e, const char *config_path, wr_err *err)
 {
 	if (sodium_init() < 0) return wr_fail(err, WR_E_BUG, "libsodium does not start");
-	e->clock = &wr_clock_system;
+	wr_steady_init(&e->steady, &wr_clock_system);
+	e->clock = &e->steady.clock;
 	e->started_us = wr_wall_us(e->clock);
 	atomic_init(&e->stopping, false);
 	if (load_config(e, config_path, err) != 0 || make_parts(e, err) != 0) return -1;
 	if (open_ledger(e, err) != 0) return wr_err_wrap(err, "ledger %s", e->cfg->ledger_dir);
-	if (copy_signers(e, err) != 0) return wr_err_wrap(err, "operators.allowed_signers");
+	if (copy_signers(e, err) != 0) return -1;
 	e->runner = wr_runner_start(RUNNER_THREADS, e->clock, on_report, on_output, e, err);
 	if (!e->runner) return -1;
 	if (socket_dir(e, err) != 0) return -1;

@@ -117,12 +117,43 @@ static void clear_output(engine *e, const char *operation_id, size_t index)
 	l->index = index;
 }
 
+/* Nothing was done, and that is known: the intent gets its result at once. */
+static void not_started(engine *e, const wr_command *c, const char *why)
+{
+	msg *m = calloc(1, sizeof *m);
+	WR_ASSERT(m);
+	m->kind = MSG_REPORT;
+	m->command = c->kind;
+	memcpy(m->report.operation_id, c->operation_id, sizeof m->report.operation_id);
+	m->report.index = c->index;
+	m->report.attempt = c->attempt;
+	m->report.undo = c->undo;
+	m->report.outcome = c->kind == WR_CMD_PROBE ? WR_OUT_UNKNOWN : WR_OUT_FAILED;
+	m->report.exit_code = -1;
+	snprintf(m->report.error, sizeof m->report.error, "not started: %.150s", why);
+	list_add(&e->reports, m);
+}
+
+/* The disk may have taken its time over the intent: what ran out meanwhile is not begun (law 2). */
+static bool still_approved(const engine *e, const wr_command *c)
+{
+	wr_quorum q = {0};
+	const wr_op *op = wr_state_op(e->state, c->operation_id);
+	if (c->kind != WR_CMD_START || c->undo || !wr_json_bool(c->step, "guarded", true)) return true;
+	if (op) wr_quorum_eval(&q, e->cfg, op, wr_wall_us(e->clock));
+	return op && q.met;
+}
+
 static void run_command(engine *e, const wr_command *c)
 {
 	/* Going down: an intent whose step was not begun is uncertain at the next start. */
 	if (!e->runner) return;
 	if (c->kind == WR_CMD_CANCEL) {
 		wr_runner_cancel(e->runner, c->operation_id, c->index);
+		return;
+	}
+	if (!still_approved(e, c)) {
+		not_started(e, c, "the approvals ran out while the ledger was being written");
 		return;
 	}
 	wr_job *job = calloc(1, sizeof *job);
@@ -139,21 +170,9 @@ static void run_command(engine *e, const wr_command *c)
 	clear_output(e, c->operation_id, c->index);
 	wr_err err = {0};
 	if (wr_runner_submit(e->runner, job, &err) == 0) return;
-	/* Nothing was done, and that is known: the intent gets its result at once. */
-	msg *m = calloc(1, sizeof *m);
-	WR_ASSERT(m);
-	m->kind = MSG_REPORT;
-	m->command = c->kind;
-	memcpy(m->report.operation_id, c->operation_id, sizeof m->report.operation_id);
-	m->report.index = c->index;
-	m->report.attempt = c->attempt;
-	m->report.undo = c->undo;
-	m->report.outcome = c->kind == WR_CMD_PROBE ? WR_OUT_UNKNOWN : WR_OUT_FAILED;
-	m->report.exit_code = -1;
-	snprintf(m->report.error, sizeof m->report.error, "not started: %.150s", err.msg);
 	json_decref(job->step);
 	free(job);
-	list_add(&e->reports, m);
+	not_started(e, c, err.msg);
 }
 
 /* Finish what caused the unit: answer its request, free its message. `why` NULL: it is durable. */

@@ -143,6 +143,7 @@ typedef struct api api;
 
 typedef struct engine {
 	wr_config *cfg;
+	wr_steady steady; /* no time is told that is before what is on record */
 	const wr_clock *clock;
 	wr_ledger *ledger;
 	wr_state *state;

@@ -68,6 +68,7 @@ static void free_parts(engine *e)
 	wr_state_free(e->state);
 	pthread_cond_destroy(&e->nap);
 	pthread_mutex_destroy(&e->nap_lock);
+	wr_steady_free(&e->steady);
 }
 
 void engine_shutdown(engine *e, const char *reason)
