@@ -120,7 +120,7 @@ void wr_gate_eval(wr_gate *out, const wr_op *op, size_t step, const wr_world *w,
 	int64_t left_ms =
 	    wr_json_int(v.action, "duration_ms", 0) - (now_us - st->soak_started_us) / US_PER_MS;
 	char watched[16], left[16];
-	wr_duration_format(watched, sizeof watched, (now_us - st->soak_started_us) / US_PER_MS);
+	wr_duration_words(watched, sizeof watched, (now_us - st->soak_started_us) / US_PER_MS);
 	if (g.breached[0]) {
 		out->verdict = WR_FAIL;
 		out->to_verdict_ms = 0;
@@ -133,7 +133,7 @@ void wr_gate_eval(wr_gate *out, const wr_op *op, size_t step, const wr_world *w,
 		at_the_end(out, &g, w, watched);
 		return;
 	}
-	wr_duration_format(left, sizeof left, left_ms);
+	wr_duration_words(left, sizeof left, left_ms);
 	out->verdict = g.empty == g.gates ? WR_GATE_NO_DATA : WR_INCONCLUSIVE;
 	wr_put(out->text, sizeof out->text, "%lld of %lld samples, none breached, %s left",
 	       (long long)out->n, (long long)out->n_needed, left);

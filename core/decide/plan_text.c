@@ -108,9 +108,10 @@ static void traffic_text(wr_buf *out, const json_t *a)
 	}
 	wr_buf_addf(out, "  (ttl %lld s)\n", (long long)wr_json_int(a, "ttl_s", 0));
 	char via[2200];
-	wr_put(via, sizeof via, "%s (%s) %s %s", wr_json_str(a, "provider", ""),
-	       wr_json_str(a, "kind", ""), wr_json_str(a, "address", ""),
-	       wr_json_str(a, "backend", ""));
+	const char *backend = wr_json_str(a, "backend", "");
+	wr_put(via, sizeof via, "%s (%s) %s%s%s", wr_json_str(a, "provider", ""),
+	       wr_json_str(a, "kind", ""), wr_json_str(a, "address", ""), backend[0] ? " " : "",
+	       backend);
 	line(out, "via", via);
 	argv_text(out, json_object_get(a, "set_argv"), "runs");
 }
@@ -119,7 +120,7 @@ static void duration_line(wr_buf *out, const char *label, int64_t ms)
 {
 	char text[16];
 	if (ms <= 0) return;
-	wr_duration_format(text, sizeof text, ms);
+	wr_duration_words(text, sizeof text, ms);
 	line(out, label, text);
 }
 
@@ -181,18 +182,29 @@ static void action_text(wr_buf *out, const json_t *holder)
 	}
 }
 
+/* What follows when it is not known whether the step was done. */
+static const char *in_doubt(const char *step_class)
+{
+	if (!strcmp(step_class, "idempotent")) return "it is repeated";
+	if (!strcmp(step_class, "probeable")) return "it is probed";
+	return "two people rule";
+}
+
 static void conduct_text(wr_buf *out, const json_t *step)
 {
-	char timeout[16], usual[16], text[200];
+	char timeout[16], usual[16], tries[32] = "no retry", text[240];
+	const char *step_class = wr_json_str(step, "class", "");
 	int64_t retries = wr_json_int(step, "retries", 0), usual_ms = wr_json_int(step, "usual_ms", 0);
-	wr_duration_format(timeout, sizeof timeout, wr_json_int(step, "timeout_ms", 0));
-	wr_duration_format(usual, sizeof usual, usual_ms);
-	wr_put(text, sizeof text, "timeout %s%s%s, %lld retr%s, then %s; %s%s", timeout,
-	       usual_ms ? ", usually " : "", usual_ms ? usual : "", (long long)retries,
-	       retries == 1 ? "y" : "ies", wr_json_str(step, "on_failure", ""),
-	       wr_json_str(step, "class", ""),
-	       wr_json_bool(step, "guarded", false) ? "; approvals are checked again" : "");
+	wr_duration_words(timeout, sizeof timeout, wr_json_int(step, "timeout_ms", 0));
+	wr_duration_words(usual, sizeof usual, usual_ms);
+	if (retries)
+		wr_put(tries, sizeof tries, "%lld retr%s", (long long)retries, retries == 1 ? "y" : "ies");
+	wr_put(text, sizeof text, "at most %s%s%s; %s; if it fails: %s; if in doubt: %s (%s)", timeout,
+	       usual_ms ? ", usually " : "", usual_ms ? usual : "", tries,
+	       wr_json_str(step, "on_failure", ""), in_doubt(step_class), step_class);
 	line(out, "conduct", text);
+	if (wr_json_bool(step, "guarded", false))
+		line(out, "approvals", "checked again before it begins");
 }
 
 static void step_text(wr_buf *out, const json_t *step, size_t number)
@@ -220,11 +232,39 @@ static void step_text(wr_buf *out, const json_t *step, size_t number)
 	member(out, step, "go_back", "going back");
 }
 
+/* The first few by name; how many there are in all, the loss says. */
+static void at_risk_text(wr_buf *out, const char *names)
+{
+	size_t total = names[0] != '\0', shown = 0, len = 0;
+	for (const char *s = names; *s; s++) total += *s == ',';
+	if (!total) return;
+	for (; shown < total && shown < 3; shown++)
+		len += (shown > 0) + strcspn(names + len + (shown > 0), ",");
+	wr_buf_adds(out, "receipts at risk: ");
+	wr_sanitise(out, names, len, false);
+	if (total > shown) wr_buf_addf(out, " and %zu more", total - shown);
+	wr_buf_addc(out, '\n');
+}
+
+static void blocking_text(wr_buf *out, const json_t *plan)
+{
+	size_t i, n = 0;
+	json_t *row;
+	json_array_foreach (json_object_get(plan, "guards"), i, row) {
+		if (!wr_json_bool(row, "blocking", false) ||
+		    !strcmp(wr_json_str(row, "verdict", ""), "PASS"))
+			continue;
+		wr_buf_adds(out, n++ ? ", " : "guards that blocked when it was made: ");
+		clean(out, wr_json_str(row, "name", ""));
+	}
+	wr_buf_adds(out, n ? "\n" : "no guard blocked when it was made\n");
+}
+
 static void head_text(wr_buf *out, const json_t *plan)
 {
 	char hex[WR_HEX_LEN], words[WR_WORDS_LEN], rto[16];
 	const json_t *loss = json_object_get(plan, "loss");
-	wr_duration_format(rto, sizeof rto, wr_json_int(plan, "rto_ms", 0));
+	wr_duration_words(rto, sizeof rto, wr_json_int(plan, "rto_ms", 0));
 	clean(out, wr_json_str(plan, "title", ""));
 	wr_buf_addf(out, "\n%s ", wr_json_str(plan, "kind", ""));
 	clean(out, wr_json_str(plan, "from", ""));
@@ -236,17 +276,12 @@ static void head_text(wr_buf *out, const json_t *plan)
 	    out, ", %zu steps, RTO %s, made %s\n", json_array_size(json_object_get(plan, "steps")),
 	    wr_json_int(plan, "rto_ms", 0) ? rto : "not stated", wr_json_str(plan, "made_at", ""));
 	if (wr_plan_hash(plan, hex, words, NULL) == 0)
-		wr_buf_addf(out, "plan %s\ncode %s\n", hex, words);
+		wr_buf_addf(out, "plan %s\nwords %s\n", hex, words);
 	wr_buf_adds(out, "lost if done now: ");
 	clean(out, wr_json_str(loss, "text", "unknown"));
 	wr_buf_addc(out, '\n');
-	if (wr_json_str(loss, "names", "")[0]) {
-		wr_buf_adds(out, "receipts at risk: ");
-		clean(out, wr_json_str(loss, "names", ""));
-		wr_buf_addc(out, '\n');
-	}
-	wr_buf_addf(out, "guards that blocked when it was made: %lld\n",
-	            (long long)wr_json_int(plan, "guards_blocking", 0));
+	at_risk_text(out, wr_json_str(loss, "names", ""));
+	blocking_text(out, plan);
 }
 
 void wr_plan_text(const json_t *plan, wr_buf *out)

@@ -175,12 +175,13 @@ static void wait_for_start(wr_decision *d, const wr_op *op)
 	if (has_deny(op, &who)) {
 		wr_emit(d, wr_transition(d, op, proposed ? "P-DENIED" : "Q-DENIED", "denied by %s", who));
 	} else if (wr_drifted(d, op)) {
-		wr_emit(d, wr_transition(d, op, proposed ? "P-DRIFT" : "Q-DRIFT", "plan drift"));
+		wr_emit(d, wr_transition(d, op, proposed ? "P-DRIFT" : "Q-DRIFT",
+		                         "plan drift: the plan would be another one now"));
 	} else if (!q.met && !proposed) {
 		wr_emit(d, wr_transition(d, op, "Q-EXPIRE", "the approvals ran out before it could start"));
 	} else if (!q.met && d->now_us >= op->expires_us) {
-		wr_emit(d,
-		        wr_transition(d, op, "P-EXPIRE", "%zu of %zu approvals in time", q.have, q.need));
+		wr_emit(d, wr_transition(d, op, "P-EXPIRE", "%zu of %zu approvals were valid at its end",
+		                         q.have, q.need));
 	} else if (!q.met) {
 		wr_wake(d, op->expires_us);
 		wr_wake(d, q.first_expiry_us);
@@ -373,8 +374,8 @@ static void progress_held(wr_decision *d, const wr_op *op)
 		return;
 	}
 	if (settled(d, op))
-		wr_emit(d, wr_transition(d, op, back ? "H-LIFT-BACK" : "H-LIFT-RUN", "%s is settled",
-		                         op->held_rule));
+		wr_emit(d, wr_transition(d, op, back ? "H-LIFT-BACK" : "H-LIFT-RUN",
+		                         "what held it is settled (%s)", op->held_rule));
 }
 
 void wr_decide_operations(wr_decision *d)

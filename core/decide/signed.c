@@ -89,8 +89,12 @@ static bool check_person(wr_decision *d, const wr_signed *s, const wr_approval_p
 	if (!s->fingerprint[0]) return refuse(d, WR_E_INVALID, "A-TEXT", "the signature names no key");
 	wr_assurance least = s->assurance < s->observed ? s->assurance : s->observed;
 	if (asks_assurance(s->decision) && least < p->least)
-		return refuse(d, WR_E_DENIED, "A-ASSURANCE", "made from a %s, but this needs %s at least",
-		              wr_assurance_name(least), wr_assurance_name(p->least));
+		return refuse(d, WR_E_DENIED, "A-ASSURANCE",
+		              "this counts as %s, and %s is the least that is accepted (%s)",
+		              wr_assurance_name(least), wr_assurance_name(p->least),
+		              p->least == WR_OWN_DEVICE
+		                  ? "sign on a device of your own: pending, ssh-keygen, approve -"
+		                  : "sign from a terminal or an ssh session of your own");
 	return true;
 }
 
@@ -178,8 +182,8 @@ static bool check_draft(wr_decision *d, const wr_signed *s, char steps_hash[stat
 	const wr_op *other = wr_state_active(d->s, group);
 	if (other)
 		return refuse(d, WR_E_CONFLICT, "A-BUSY",
-		              "%s is %s in group %.63s, and there is one operation at a time; end or deny "
-		              "it first",
+		              "%s is %s in group %.63s, and there is one operation at a time: deny or "
+		              "abort it, or wait for its end",
 		              other->id, wr_op_state_name(other->state), group);
 	return true;
 }
@@ -230,6 +234,17 @@ static const char *event_of(const char *decision)
 	return NULL;
 }
 
+static const char *past_of(const char *event)
+{
+	static const char *const past[][2] = {{"approve", "approved"}, {"deny", "denied"},
+	                                      {"hold", "held"},        {"resume", "resumed"},
+	                                      {"abort", "aborted"},    {"propose", "proposed"},
+	                                      {"rule", "ruled on"},    {"tick", "ticked off"}};
+	for (size_t i = 0; i < sizeof past / sizeof past[0]; i++)
+		if (!strcmp(event, past[i][0])) return past[i][1];
+	return event;
+}
+
 static bool refuse_state(wr_decision *d, const wr_op *op, const char *event)
 {
 	const char *hint = "";
@@ -253,8 +268,8 @@ static bool refuse_state(wr_decision *d, const wr_op *op, const char *event)
 		hint = "; a ruling is for a step of a held operation";
 	else if (!strcmp(event, "tick"))
 		hint = "; no manual step waits";
-	return refuse(d, WR_E_CONFLICT, "A-STATE", "%s is %s: no %s now%s", op->id,
-	              wr_op_state_name(op->state), event, hint);
+	return refuse(d, WR_E_CONFLICT, "A-STATE", "%s is %s and cannot be %s now%s", op->id,
+	              wr_op_state_name(op->state), past_of(event), hint);
 }
 
 /* An approval of what is void already is refused, and that it is void is said in a receipt. */
@@ -265,7 +280,8 @@ static bool check_alive(wr_decision *d, const wr_op *op)
 		return refuse(d, WR_E_CONFLICT, "A-DRIFT",
 		              "the plan of %s would be another one now: it can only be aborted", op->id);
 	if (!begun && wr_drifted(d, op)) {
-		wr_emit(d, wr_transition(d, op, proposed ? "P-DRIFT" : "Q-DRIFT", "plan drift"));
+		wr_emit(d, wr_transition(d, op, proposed ? "P-DRIFT" : "Q-DRIFT",
+		                         "plan drift: the plan would be another one now"));
 		return refuse(d, WR_E_CONFLICT, "A-DRIFT",
 		              "the plan of %s would be another one now: it is void; draw it up again",
 		              op->id);
@@ -448,7 +464,9 @@ static bool signed_rule(wr_decision *d, const wr_op *op)
 	const wr_signed *s = d->ev->sign;
 	const char *name = s->decision + 5, *last = strrchr(name, ':');
 	int index = last ? find_step(op, name, (size_t)(last - name)) : -1;
-	if (index < 0) return refuse(d, WR_E_NOT_FOUND, "A-STEP", "%s has no such step", op->id);
+	if (index < 0)
+		return refuse(d, WR_E_NOT_FOUND, "A-STEP", "%s has no step for \"%.96s\"", op->id,
+		              s->decision);
 	if (!check_ruling(d, op, (size_t)index, last + 1)) return false;
 	int64_t ruled_seq = op->steps[index].ruled_seq;
 	for (size_t i = 0; i < op->approval_count; i++) {
@@ -466,7 +484,8 @@ static bool signed_tick(wr_decision *d, const wr_op *op)
 {
 	const char *name = d->ev->sign->decision + 5;
 	int index = find_step(op, name, strlen(name));
-	if (index < 0) return refuse(d, WR_E_NOT_FOUND, "A-STEP", "%s has no such step", op->id);
+	if (index < 0)
+		return refuse(d, WR_E_NOT_FOUND, "A-STEP", "%s has no step \"%.63s\"", op->id, name);
 	const wr_op_step *st = &op->steps[index];
 	if (!st->intent_open || st->kind != WR_STEP_MANUAL)
 		return refuse(d, WR_E_CONFLICT, "A-STATE", "step %s of %s does not wait to be ticked off",

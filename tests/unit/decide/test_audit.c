@@ -387,7 +387,8 @@ static void a_proven_build(void **state)
 	l.w->facts[4].last = (wr_value){.type = WR_V_NONE};
 	assert_int_equal(not_passing(&l, &g), 0);
 	for (size_t i = 0; i < g.count; i++)
-		if (!strcmp(g.rows[i].name, "build")) assert_non_null(strstr(g.rows[i].observed, "measured"));
+		if (!strcmp(g.rows[i].name, "build"))
+			assert_non_null(strstr(g.rows[i].observed, "measured"));
 	l.w->facts[4].proven.num = 94;
 	assert_int_equal(not_passing(&l, &g), 1);
 	lab_free(&l);

@@ -268,6 +268,20 @@ static void text(void **state)
 	wr_buf_reset(&out);
 	json_t *nonsense =
 	    json_loads("{\"steps\":[{},{\"kind\":\"http\",\"http\":[]},7],\"loss\":3}", 0, NULL);
+	/* At risk: the first three by name, the rest as a number. */
+	json_t *loss = json_object_get(p, "loss");
+	static const char *const risk[][2] = {
+	    {"r1", "receipts at risk: r1\n"},
+	    {"r1,r2,r3", "receipts at risk: r1,r2,r3\n"},
+	    {"r1,r2,r3,r4,r5", "receipts at risk: r1,r2,r3 and 2 more\n"},
+	};
+	for (size_t i = 0; i < sizeof risk / sizeof risk[0]; i++) {
+		json_object_set_new(loss, "names", json_string(risk[i][0]));
+		wr_buf_reset(&out);
+		wr_plan_text(p, &out);
+		assert_non_null(strstr(wr_buf_cstr(&out), risk[i][1]));
+	}
+	wr_buf_reset(&out);
 	wr_plan_text(nonsense, &out); /* whatever it is, it is shown without harm */
 	assert_true(wr_buf_ok(&out));
 	wr_buf_free(&out);

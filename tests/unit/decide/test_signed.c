@@ -341,7 +341,7 @@ static void drift_voids(void **state)
 	assert_false(lab_send(&l, &g));
 	lab_is_refused(&l, "A-DRIFT");
 	lab_state_is(&l, WR_OP_EXPIRED);
-	assert_string_equal(lab_op(&l)->final_reason, "plan drift");
+	assert_string_equal(lab_op(&l)->final_reason, "plan drift: the plan would be another one now");
 	lab_free(&l);
 	proposed(&l);
 	l.drift = lab_op(&l)->steps_hash;
