@@ -151,9 +151,9 @@ def try_prefix(w, lines, prefix, applied):
         asked = {"HOLD-UNCERTAIN": any("ticket" in s for s in uncertain), "HOLD-OPERATOR": any(r.get("decision") == "hold" for r in prefix)}
         assert asked.get(o["held_rule"]), (o["id"], o["held_rule"], o["held_reason"])
     # What people signed holds, also when the crash came before what follows from it.
-    said, newest = prefix[-1].get("decision", ""), ops[0]
-    assert said != "hold" or newest["held_rule"] == "HOLD-OPERATOR", (newest["state"], newest["held_rule"])
-    assert said != "abort" or newest["state"] in ("rolled_back", "held"), newest["state"]
+    said = prefix[-1].get("decision", "")
+    assert said != "hold" or ops[0]["held_rule"] == "HOLD-OPERATOR", (ops[0]["state"], ops[0]["held_rule"])
+    assert said != "abort" or ops[0]["state"] in ("rolled_back", "held"), ops[0]["state"]
     out = w.raw("ledger", "verify", w.path("ledger")).stdout
     assert "VERIFIED" in out, out
     return {o["state"] for o in ops}
