@@ -43,6 +43,8 @@ void engine_fold_line(engine *e, const char *line, size_t len)
 	}
 	wr_fold(e->state, &r);
 	engine_fold_seat(e, &r);
+	if (!strcmp(r.operation, "incident_opened"))
+		wr_receipt_str(&r, "region", e->incident_region, sizeof e->incident_region);
 	tail_line *t = &e->tail[e->tail_count++ % TAIL];
 	t->seq = r.seq;
 	wr_time_format(t->timestamp, r.timestamp_us);

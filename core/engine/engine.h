@@ -189,6 +189,7 @@ typedef struct engine {
 
 	tail_line tail[TAIL];
 	int64_t tail_count;
+	char incident_region[64]; /* of the newest incident */
 	live_output live[LIVES];
 	size_t live_next;
 	audit last_audit;

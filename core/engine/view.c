@@ -346,6 +346,7 @@ static json_t *view_incident(const engine *e, int64_t *started)
 	json_t *o = json_object();
 	put_str(o, "id", id);
 	put_str(o, "title", wr_state_incident_title(e->state));
+	put_str(o, "region", e->incident_region);
 	put(o, "started", view_time(*started));
 	put_int(o, "impact_ms", view_age_ms(e, *started));
 	return o;
