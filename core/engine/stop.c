@@ -77,9 +77,9 @@ void engine_shutdown(engine *e, const char *reason)
 	api_quiesce(e->api);
 	engine_threads_stop(e);
 	wr_prober_stop(e->prober);
-	wr_runner *runner = e->runner;
+	wr_runner_stop(e->runner);
+	e->prober = NULL; /* what follows finds nothing to look at, and nothing to start with */
 	e->runner = NULL;
-	wr_runner_stop(runner);
 	if (e->inbox && e->samples && e->outputs) finish(e);
 	api_stop(e->api);
 	close_ledger(e, reason);

@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import json
 import os
+import re
 import subprocess
 import uuid
 
@@ -170,7 +171,8 @@ def a_disk_that_stalls(build):
         w.write("slow.c", SLOW_DISK)
         w.write("stall", "")
         subprocess.run(["cc", "-shared", "-fPIC", "-o", w.path("slow.so"), w.path("slow.c"), "-ldl"], check=True)
-        w.start(env=dict(os.environ, LD_PRELOAD=w.path("slow.so"), SLOW_DISK=w.path("stall")))
+        w.start(env=dict(os.environ, LD_PRELOAD=w.path("slow.so"), SLOW_DISK=w.path("stall"),
+                         ASAN_OPTIONS="verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", "")))
         w.lose_a()
         op = w.propose()
         status, body = w.sign(op, "bob")
@@ -197,4 +199,127 @@ OPAQUE = """
 """
 
 
-main(approvals_forged_in_the_file, rulings_forged_in_the_file, signers_who_left, the_clock_was_set_back, a_disk_that_stalls)
+# ---- law 12 ----
+
+EVIL = "ev\x1b[2Jil\x1b]52;c;QUFB\x07\u202eX\u2066\nFORGED\r\x9b31m\u2028FORGED\x08\u200bend"
+UNSAFE = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+
+
+def harmless(name, text):
+    bad = UNSAFE.search(text)
+    assert not bad, (name, text[max(0, bad.start() - 80):bad.end() + 80])
+    assert not any(line.startswith("FORGED") for line in text.split("\n")), (name, text)
+
+
+def verbs_are_harmless(w, *more):
+    for args in (("status",), ("pending",), ("why", "failover"), ("why", "failover", "--from", "a", "--to", "b"), ("plan", "failover", "--from", "a", "--to", "b"),
+                 ("ledger", "tail", "-n", "200"), ("ledger", "verify", w.path("ledger"))) + more:
+        for form in (args, args + ("--json",)):
+            r = w.raw(*form)
+            harmless(form, r.stdout + r.stderr)
+    for n in range(w.state()["ledger"]["count"]):
+        for form in (("ledger", "show", str(n)), ("ledger", "show", str(n), "--json")):
+            r = w.raw(*form)
+            assert r.returncode == 0, r
+            harmless(form, r.stdout + r.stderr)
+    with open(w.path("warroomd.log"), errors="surrogateescape", newline="") as f:
+        harmless("the log", f.read())
+
+
+LOUD = """
+      - {name: fence, phase: fence, http: {method: POST, url: "${var.base}/do/fence"}, class: idempotent, timeout: 10s, retries: 3}
+      - {name: evil, phase: other, why: "why \\e[2J\\u202e\\nFORGED", http: {method: POST, url: "${var.base}/do/evil"}, class: idempotent, timeout: 10s}
+      - {name: shout, phase: other, exec: {argv: [/usr/bin/printf, "%b", "ev\\\\033[2Jil\\\\033]52;c;QUFB\\\\007\\\\nFORGED\\\\r\\\\0302\\\\0233x\\\\n"]}, class: idempotent, timeout: 10s}
+      - {name: fail, phase: other, on_failure: continue, exec: {argv: [/bin/sh, -c, "printf 'ev\\\\033[2Jil\\\\nFORGED\\\\n' >&2; exit 3"]}, class: idempotent, timeout: 10s}
+      - {name: refuse, phase: other, on_failure: continue, http: {method: POST, url: "${var.base}/do/evil", pointer: /x, expect: "value == 1"}, class: idempotent, timeout: 10s}
+      - {name: shift, phase: shift, traffic: {provider: edge, weights: {"${from}": 0, "${to}": 100}}, class: idempotent, timeout: 10s, retries: 3}
+"""
+
+
+def hostile_platform_and_people(build):
+    """Probe bodies, what steps answer and print, reasons, notes, names, paths and configuration that would like to own the terminal."""
+    p = Platform()
+    handler = p.server.RequestHandlerClass
+    get, post = handler.do_GET, handler.do_POST
+
+    def do_get(self):
+        if self.path in ("/evil", "/b/lag"):
+            return self.reply(200, {"ready": EVIL, "lag": 0.5, "ids": [EVIL, "r2"]})
+        get(self)
+
+    def do_post(self):
+        if self.path != "/do/evil":
+            return post(self)
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(EVIL.encode())))
+        self.end_headers()
+        self.wfile.write(EVIL.encode())
+
+    handler.do_GET, handler.do_POST = do_get, do_post
+    w = Warroom(build, p, steps=LOUD)
+    try:
+        with open(w.path("warroom.yaml")) as f:
+            text = f.read()
+        text = text.replace("title: Move everything to the standby", 'title: "Move \\e[2J\\u202e\\nFORGED"')
+        fact = """  - {name: b-custom, region: b, kind: custom, http: {url: "http://127.0.0.1:%d/evil", pointer: /ready}, need: 'value != "x"', interval: 300ms, timeout: 300ms}\n"""
+        w.write("warroom.yaml", text.replace("facts:\n", "facts:\n" + fact % p.port))
+        w.start()
+        w.lose_a()
+        status, ch = w.api("/v1/challenge", {"draft": {"action": "failover", "from": "a", "to": "b", "reason": EVIL}, "principal": "alice", "decision": "approve"})
+        assert status == 200, ch
+        op = ch["operation_id"]
+        for body in ({"draft": {k: EVIL for k in ("action", "from", "to", "runbook")}, "principal": "alice"}, {"operation_id": EVIL, "principal": "alice"},
+                     {"operation_id": op, "principal": EVIL}, {"operation_id": op, "principal": "alice", "role": EVIL},
+                     {"operation_id": op, "principal": "alice", "decision": EVIL}, {"operation_id": op, "principal": "alice", "decision": "rule:%s:done" % EVIL},
+                     {"operation_id": op, "principal": "alice", "assurance": EVIL}):
+            status, answer = w.api("/v1/challenge", body)
+            assert status in (400, 403, 404), (status, body)
+            harmless(body, answer["error"]["message"])
+        for body in ({"operation_id": EVIL, "signature": EVIL}, {"operation_id": EVIL, "signature": w.keygen("bob", ch["message"]), "decision": EVIL}):
+            harmless(body, w.api("/v1/sign", body)[1]["error"]["message"])
+        for path in ("/v1/why?action=%1b%5b2J%0aFORGED&from=%1b&to=b", "/v1/operations/%1b%5b2J%0aFORGED", "/%1b%5b2J%0aFORGED", "/v1/receipts?from=%1b%0aFORGED"):
+            harmless(path, w.api(path)[1]["error"]["message"])
+        r = w.raw("approve", op, "--key", w.path("alice.key"), "--note", EVIL)
+        assert r.returncode == 0, r
+        harmless("approve", r.stdout + r.stderr)
+        message = w.challenge(op, "bob")[1]["message"]
+        status, answer = w.api("/v1/sign", {"operation_id": op, "signature": w.keygen("bob", message), "note": EVIL})
+        assert status == 200, answer
+        wait_for("the end", lambda: w.operation(op)["state"] == "completed")
+        verbs_are_harmless(w, ("pending", op, "--as", "bob", "--decision", "hold"))
+        for r in receipts(w):
+            for key, value in r.items():
+                if isinstance(value, str):
+                    harmless((r["operation"], key), value if key not in ("output", "table", "signed") else value.replace("\n", " "))
+        assert any("FORGED" in x["output"] for x in receipts(w) if x["operation"] == "step_result"), "the steps printed nothing"
+    finally:
+        w.close()
+
+
+def hostile_ledger(build):
+    """The same from the ledger's file, which somebody wrote into."""
+    w = Warroom(build, Platform())
+    try:
+        w.start()
+        w.lose_a()
+        op = w.propose()
+        w.kill()
+        evil = {k: EVIL for k in ("actor", "reason", "rule", "principal", "role", "nonce", "note", "words", "runbook", "proposer", "from_region", "to_region", "step",
+                                  "phase", "class", "output", "error", "title", "classes", "table", "digest", "action", "by", "torn_file", "version", "incident")}
+        plan = next(r["plan_hash"] for r in receipts(w) if r["operation"] == "operation_proposed")
+        forge(w, *[dict(evil, operation=name, operation_id=op, plan_hash=plan, index=0, attempt=1, undo=False, **more) for name, more in (
+            ("operation_proposed", {"operation_id": "op-9", "group": "other", "kind": "failover", "plan_hash": "0" * 64}),
+            ("approval_recorded", {"decision": EVIL}), ("approval_recorded", {"operation_id": "op-9", "plan_hash": "0" * 64, "decision": "deny", "expires": later(99)}),
+            ("incident_opened", {"region": "b"}), ("verdict_changed", {"region": "b", "from": EVIL, "to": "SUSPECT"}), ("guards_changed", {}), ("ledger_recovered", {}),
+            ("step_intent", {"guarded": True, "kind": "http"}), ("step_result", {"outcome": EVIL}), ("step_uncertain", {}), ("step_ruled", {"ruling": EVIL}),
+            ("operation_held", {}), ("operation_approved", {}), ("notification_sent", {"channel": EVIL, "subject": EVIL}), ("engine_stopped", {}))])
+        w.start()
+        verbs_are_harmless(w, ("approve", "op-9", "--key", w.path("alice.key")), ("hold", op, "--key", w.path("alice.key")))
+        assert w.cli("status")
+    finally:
+        w.close()
+
+
+main(approvals_forged_in_the_file, rulings_forged_in_the_file, signers_who_left, the_clock_was_set_back, a_disk_that_stalls,
+     hostile_platform_and_people, hostile_ledger)
