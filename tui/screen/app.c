@@ -16,10 +16,11 @@
 #include "warroom/clock.h"
 
 #define MESSAGE_MS 6000
-#define QUICK_MS   15   /* between two keys: faster than anybody types */
-#define SILENCE_MS 5500 /* without an answer the engine counts as gone: a long poll and its grace  \
-	                     */
-#define KEYS_MAX 512    /* handled before the picture is drawn anew */
+#define QUICK_MS   4 /* between two keys: faster than anybody types */
+#define SILENCE_MS                                                                                 \
+	5500             /* without an answer the engine counts as gone: a long poll and its grace     \
+	                  */
+#define KEYS_MAX 512 /* handled before the picture is drawn anew */
 
 void app_say(app *a, const char *text, bool bad)
 {
@@ -59,10 +60,12 @@ static void take_news(app *a)
 	if (n.fetched) app_page(a, n.page, &n.page_err);
 	json_decref(n.page);
 	if (!n.answered) return;
-	if (a->form)
-		end_form(a, form_answer(a->form, n.answer, &n.answer_err, &message, &bad), message, bad);
-	else
+	if (!a->form) {
 		json_decref(n.answer);
+		return;
+	}
+	form_end end = form_answer(a->form, n.answer, &n.answer_err, &message, &bad);
+	end_form(a, end, message, bad);
 }
 
 static void on_form_key(app *a, uint32_t key, bool quick)
@@ -73,7 +76,8 @@ static void on_form_key(app *a, uint32_t key, bool quick)
 	term_size(&w, &h);
 	/* What cannot be seen is not filled in. */
 	if ((w < MIN_W || h < MIN_H) && key != K_ESC && key != K_CTRL_C) return;
-	end_form(a, form_key(a->form, key, quick, &message, &bad), message, bad);
+	form_end end = form_key(a->form, key, quick, &message, &bad);
+	end_form(a, end, message, bad);
 }
 
 static void on_key(app *a, uint32_t key)
@@ -120,9 +124,9 @@ static void draw(app *a)
 	s->connected = a->reached && s->stale_ms < SILENCE_MS;
 	if (a->reached && !s->connected)
 		snprintf(a->error, sizeof a->error, "no answer from %.300s", a->socket);
-	/* A frozen picture, or one of an engine that is gone, does not pretend that its clocks run. */
-	s->age_ms = a->state_ms ? now - a->state_ms : 0;
-	s->clock_ms = s->frozen ? a->frozen_clock_ms : s->connected ? s->age_ms : s->clock_ms;
+	/* Of an engine that is gone the clocks stand, and the ages grow; a frozen picture stays. */
+	if (!s->frozen) s->age_ms = a->state_ms ? now - a->state_ms : 0;
+	if (!s->frozen && s->connected) s->clock_ms = s->age_ms;
 	s->message = now < a->message_until_ms ? a->message : "";
 	scene_draw(&g, s);
 	bool fits = w >= MIN_W && h >= MIN_H;

@@ -13,7 +13,7 @@ typedef struct app {
 	feed *feed;
 	form *form;
 	json_t *state, *later; /* later: what came while the picture is frozen */
-	int64_t state_ms, contact_ms, message_until_ms, frozen_clock_ms;
+	int64_t state_ms, contact_ms, message_until_ms;
 	int64_t typed_ms; /* when the last character came, 0 if the last key was none */
 	bool reached, quit, pasting, filtering;
 	int silent;     /* wake-ups without a key */

@@ -65,10 +65,11 @@ static void draw_full_quota(grid *g, rect a, int name_w, const json_t *q)
 	int x = a.x + row_w + 2, right = a.x + a.w;
 	snprintf(text, sizeof text, "%.40s %.60s", wr_json_str(q, "layer", ""),
 	         wr_json_str(q, "region", ""));
-	x += grid_text(g, x, a.y, right - x, ROLE_DIM, text) + 2;
+	grid_text(g, x, a.y, right - x, ROLE_DIM, text);
+	x += 26;
 	if (right - x > 8)
-		draw_spark(g, right - (right - x > 40 ? 40 : right - x), a.y,
-		           right - x > 40 ? 40 : right - x, values, history_of(q, values), 100, ROLE_DIM);
+		draw_spark(g, x, a.y, right - x > 40 ? 40 : right - x, values, history_of(q, values), 100,
+		           ROLE_DIM);
 }
 
 static void link_sentence(const scene *s, const json_t *l, char *out, size_t size)

@@ -395,7 +395,7 @@ form_end form_key(form *f, uint32_t key, bool quick, const char **message, bool 
 		f->error[0] = '\0';
 		if (key == K_TAB)
 			f->at = (f->at + 1) % f->n_fields;
-		else if (quick)
+		else if (quick && !choice_field)
 			snprintf(f->error, sizeof f->error, "that Enter came with the text: press it yourself");
 		else
 			next_field(f);

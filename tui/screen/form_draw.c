@@ -146,7 +146,7 @@ static void draw_status(const form *f, grid *g, int x, int y, int w)
 	else if (f->page == P_SIGNING)
 		grid_text(g, x, y, w, ROLE_INFO, "unsealing the key, signing, sending");
 	else
-		grid_text(g, x, y, w, ROLE_SEV2, f->error);
+		(void)draw_wrapped(g, (rect){x, y, w, f->challenge ? 1 : 2}, ROLE_SEV2, f->error);
 }
 
 static void draw_hint(const form *f, grid *g)

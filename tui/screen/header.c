@@ -56,8 +56,7 @@ static int draw_banners(grid *g, const scene *s, int y)
 	char text[800], t[24];
 	if (!s->connected) {
 		if (s->ever)
-			snprintf(text, sizeof text,
-			         "ENGINE GONE for %s: this is old data; reconnecting by itself.  %s",
+			snprintf(text, sizeof text, "ENGINE GONE for %s, this is old data: %s",
 			         fmt_clock(t, sizeof t, s->stale_ms), s->error);
 		else
 			snprintf(text, sizeof text, "NO ENGINE YET: %s", s->error);
@@ -82,6 +81,7 @@ static void draw_loss(grid *g, const scene *s, int x, int y, const char *label)
 	char text[400];
 	int right = g->w - 1;
 	if (right - x < 24) return;
+	if (right - x < 50) label = "lose now: ";
 	x += grid_text(g, x, y, right - x, ROLE_DIM, label);
 	loss_text(loss, right - x, text, sizeof text);
 	grid_text(g, x, y, right - x, loss_role(loss), text);

@@ -13,21 +13,11 @@ static const char *const notes[] = {
     "An uncertain step may or may not have happened: look at the platform before you rule."};
 #define NOTES ((int)(sizeof notes / sizeof *notes))
 
-static int wrapped_rows(const char *text, int w)
-{
-	wrap l = wrap_of(text);
-	const char *start;
-	size_t len;
-	int indent, rows = 0;
-	while (wrap_next(&l, w, &start, &len, &indent)) rows++;
-	return rows;
-}
-
 int help_rows(int w)
 {
 	int rows = 1;
-	for (int i = 0; i < A_COUNT; i++) rows += wrapped_rows(action_table[i].help, w - KEYS_W);
-	for (int i = 0; i < NOTES; i++) rows += wrapped_rows(notes[i], w - 4);
+	for (int i = 0; i < A_COUNT; i++) rows += wrap_rows(action_table[i].help, w - KEYS_W);
+	for (int i = 0; i < NOTES; i++) rows += wrap_rows(notes[i], w - 4);
 	return rows;
 }
 
@@ -97,7 +87,7 @@ int welcome_rows(const char *text, int w)
 	role r;
 	int rows = 0;
 	while (*text) {
-		int used = wrapped_rows(welcome_line(&text, line, sizeof line, &r), w - 6);
+		int used = wrap_rows(welcome_line(&text, line, sizeof line, &r), w - 6);
 		rows += used ? used : 1;
 	}
 	return rows;

@@ -194,7 +194,6 @@ static void filter_key(app *a, uint32_t key)
 static void freeze(app *a)
 {
 	a->s.frozen = !a->s.frozen;
-	a->frozen_clock_ms = a->s.clock_ms;
 	if (a->s.frozen || !a->later) return;
 	json_decref(a->state);
 	a->state = a->later;

@@ -11,6 +11,26 @@ typedef struct layout {
 	int regions, signals, pair, receipts, next; /* rows; signals are among the regions' */
 } layout;
 
+/* 0: not well, 1: not known, 2: well. Of regions, links and quotas. */
+static int rank(const json_t *item)
+{
+	static const char *const bad[] = {"over", "warn", "DOWN", "SUSPECT", "DEGRADED"};
+	const char *state = wr_json_str(item, "verdict", wr_json_str(item, "state", ""));
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		if (!strcmp(state, bad[i])) return 0;
+	return strcmp(state, "ok") != 0 && strcmp(state, "HEALTHY") != 0 ? 1 : 2;
+}
+
+size_t worst_first(const json_t *list, size_t rows, const json_t *out[static ITEMS_MAX])
+{
+	size_t n = 0, i, count = json_array_size(list);
+	json_t *item;
+	for (int r = 0; r < 3; r++)
+		json_array_foreach (list, i, item)
+			if (n < ITEMS_MAX && (count <= rows ? r == 0 : rank(item) == r)) out[n++] = item;
+	return n;
+}
+
 int longest(const json_t *list, const char *key, int least, int most)
 {
 	size_t i;
@@ -85,22 +105,31 @@ static int count_signals(const scene *s)
 	return n;
 }
 
+static int rows_of(const layout *l)
+{
+	return l->regions + l->pair + l->receipts + l->next;
+}
+
 static layout share(const scene *s, int room, int w)
 {
-	const json_t *links[LINKS_MAX], *regions = json_object_get(s->state, "regions");
-	int n_links = (int)links_shown(s, links), signals = w >= 80 ? count_signals(s) : 0,
+	const json_t *regions = json_object_get(s->state, "regions");
+	json_t *used = links_used(s);
+	int n_links = (int)json_array_size(used), signals = w >= 80 ? count_signals(s) : 0,
 	    n_quotas = (int)json_array_size(json_object_get(s->state, "quotas"));
 	layout l = {.regions = (int)json_array_size(regions), .receipts = 2};
 	l.pair = n_links > n_quotas ? n_links : n_quotas;
-	l.next = panel_next_rows(s);
+	json_decref(used);
+	l.next = panel_next_rows(s, room > 24 ? 8 : 3);
 	if (l.regions < 1) l.regions = 1;
 	if (l.pair < 1) l.pair = 1;
 	if (room < 12) l.receipts = 1;
 	if (room < 12 && l.next > 3) l.next = 3;
-	while (l.regions + l.pair + l.receipts + l.next > room && l.pair > 2) l.pair--;
-	while (l.regions + l.pair + l.receipts + l.next > room && l.regions > 2) l.regions--;
-	while (l.regions + l.pair + l.receipts + l.next > room && l.next > 3) l.next--;
-	int spare = room - l.regions - l.pair - l.receipts - l.next;
+	for (int least = 4; least >= 2; least--) {
+		while (rows_of(&l) > room && l.pair > least) l.pair--;
+		while (rows_of(&l) > room && l.regions > least) l.regions--;
+	}
+	while (rows_of(&l) > room && l.next > 3) l.next--;
+	int spare = room - rows_of(&l);
 	if (signals && spare >= signals + 2) {
 		l.signals = signals;
 		l.regions += signals;

@@ -35,7 +35,7 @@ void draw_link(grid *g, const scene *s, rect a, int name_w, const json_t *l)
 	right -= rpo_w + 3;
 	if (!ok && !over) {
 		if (proven >= 0)
-			grid_textf(g, x, a.y, right - x, r, "no data; %s, %s ago", fmt_ms(t, sizeof t, proven),
+			grid_textf(g, x, a.y, right - x, r, "was %s, %s ago", fmt_ms(t, sizeof t, proven),
 			           fmt_age(u, sizeof u, scene_age(s, l, "proven_age_ms")));
 		else
 			grid_text(g, x, a.y, right - x, r, "no data");
@@ -81,25 +81,25 @@ void draw_quota(grid *g, rect a, int name_w, const json_t *q)
 	if (after >= 0) grid_right(g, x + (bar > 2 ? bar : 0), a.y, after_w, r, t);
 }
 
-size_t links_shown(const scene *s, const json_t *out[static LINKS_MAX])
+json_t *links_used(const scene *s)
 {
 	const json_t *links = json_object_get(s->state, "links");
-	size_t n = 0, i;
-	json_t *l;
+	json_t *used = json_array(), *l;
+	size_t i;
+	WR_ASSERT(used);
 	json_array_foreach (links, i, l)
-		if (n < LINKS_MAX && wr_json_bool(l, "active", false)) out[n++] = l;
-	if (!n)
-		json_array_foreach (links, i, l)
-			if (n < LINKS_MAX) out[n++] = l;
-	return n;
+		if (wr_json_bool(l, "active", false)) (void)json_array_append(used, l);
+	if (!json_array_size(used)) (void)json_array_extend(used, (json_t *)(uintptr_t)links);
+	return used;
 }
 
 void panel_data(grid *g, const scene *s, rect f, int y, int rows)
 {
-	const json_t *links[LINKS_MAX], *quotas = json_object_get(s->state, "quotas");
-	size_t n = links_shown(s, links), m = json_array_size(quotas);
+	const json_t *links[ITEMS_MAX], *quotas[ITEMS_MAX], *list = json_object_get(s->state, "quotas");
+	json_t *used = links_used(s);
+	size_t n = worst_first(used, (size_t)rows, links), m = worst_first(list, (size_t)rows, quotas);
 	int split = g->w / 2, lw = longest(json_object_get(s->state, "links"), "name", 5, 14),
-	    qw = longest(quotas, "name", 5, 14);
+	    qw = longest(list, "name", 5, 14);
 	draw_divider(g, f, y, ROLE_BORDER, "2 Replication");
 	draw_divider(g, f, y + rows + 1, ROLE_BORDER, NULL);
 	draw_split(g, split, y, y + rows + 1, ROLE_BORDER, "3 Quota");
@@ -114,8 +114,9 @@ void panel_data(grid *g, const scene *s, rect f, int y, int rows)
 		if (i + 1 == rows && m > (size_t)rows)
 			grid_textf(g, right.x, right.y, right.w, ROLE_SEV3, "%zu more: press 3", m - (size_t)i);
 		else if ((size_t)i < m)
-			draw_quota(g, right, qw, json_array_get(quotas, (size_t)i));
+			draw_quota(g, right, qw, quotas[i]);
 	}
 	if (!n) grid_text(g, 2, y + 1, split - 3, ROLE_DIM, "no links");
 	if (!m) grid_text(g, split + 2, y + 1, split - 4, ROLE_DIM, "no quotas");
+	json_decref(used);
 }

@@ -93,7 +93,8 @@ static const char *last_line(const char *text, char *out, size_t size)
 	return out;
 }
 
-static void draw_step_now(grid *g, const scene *s, int y, int rows, const json_t *st)
+/* The step that runs, and below it what it asks or the last that it said. Returns the rows used. */
+static int draw_step_now(grid *g, const scene *s, int y, int rows, const json_t *st)
 {
 	char t[24], u[24], line[512];
 	role r;
@@ -114,9 +115,12 @@ static void draw_step_now(grid *g, const scene *s, int y, int rows, const json_t
 		           wr_json_str(gate, "text", ""));
 	else
 		grid_textf(g, x, y, g->w - 2 - x, ROLE_DIM, "   %s", wr_json_str(st, "why", ""));
-	const char *error = wr_json_str(st, "error", "");
+	const char *error = wr_json_str(st, "error", ""), *ask = wr_json_str(st, "ask", "");
+	if (*ask) return 1 + draw_wrapped(g, (rect){4, y + 1, g->w - 6, rows - 1}, ROLE_SEV3, ask);
 	last_line(*error ? error : wr_json_str(st, "output", ""), line, sizeof line);
-	if (rows > 1 && *line) grid_text(g, 4, y + 1, g->w - 6, *error ? ROLE_SEV2 : ROLE_INFO, line);
+	if (rows < 2 || !*line) return 1;
+	grid_text(g, 4, y + 1, g->w - 6, *error ? ROLE_SEV2 : ROLE_INFO, line);
+	return 2;
 }
 
 static void draw_operation(grid *g, const scene *s, int y, int rows, const json_t *op)
@@ -140,9 +144,8 @@ static void draw_operation(grid *g, const scene *s, int y, int rows, const json_
 		           ROLE_ACCENT, ROLE_DIM);
 	int line = 1;
 	const json_t *now = current >= 0 ? json_array_get(steps, (size_t)current) : NULL;
-	if (now && rows > 3) {
-		draw_step_now(g, s, y + line, 2, now);
-		line += 2;
+	if (now) {
+		line += draw_step_now(g, s, y + line, rows - line > 3 ? rows - line - 2 : 1, now);
 	} else if (line < rows) {
 		grid_textf(g, 2, y + line++, g->w - 4, ROLE_TEXT, "read aloud: %s",
 		           wr_json_str(op, "words", ""));
@@ -162,12 +165,14 @@ void panel_next(grid *g, const scene *s, int y, int rows)
 	draw_now(g, s, 2, y + rows - 1, g->w - 4);
 }
 
-int panel_next_rows(const scene *s)
+int panel_next_rows(const scene *s, int most)
 {
-	const json_t *a = scene_action(s);
+	const json_t *op = scene_active(s), *a = scene_action(s), *steps = json_object_get(op, "steps");
 	int blocking = (int)num(a, "blocking", 0);
-	if (scene_active(s)) return 6;
+	int64_t current = num(op, "current", -1);
+	const json_t *now = current >= 0 ? json_array_get(steps, (size_t)current) : NULL;
+	if (op) return 6 + (*wr_json_str(now, "ask", "") != '\0');
 	if (!a) return 1;
-	return 3 + (blocking > 3 ? 3 : blocking) +
+	return 3 + (blocking > most ? most : blocking) +
 	       (json_array_size(json_object_get(s->state, "operations")) > 0);
 }

@@ -148,7 +148,8 @@ void draw_fact(grid *g, const scene *s, rect a, const json_t *region, const json
 void panel_regions(grid *g, const scene *s, rect f, int y, int rows, int signals)
 {
 	const json_t *regions = json_object_get(s->state, "regions");
-	int n = (int)json_array_size(regions), end = y + rows,
+	const json_t *shown[ITEMS_MAX];
+	int n = (int)worst_first(regions, (size_t)rows, shown), end = y + rows,
 	    name_w = longest(regions, "name", 10, g->w < 90 ? 12 : 20),
 	    x = f.x + 2 + name_w + 1 + 8 + 11;
 	char remark[120];
@@ -161,7 +162,7 @@ void panel_regions(grid *g, const scene *s, rect f, int y, int rows, int signals
 	snprintf(remark, sizeof remark, "seen by %s", wr_json_str(s->state, "observer", ""));
 	draw_remark(g, f, f.y, ROLE_DIM, remark);
 	for (int i = 0; i < n && y < end; i++) {
-		const json_t *r = json_array_get(regions, (size_t)i), *list = json_object_get(r, "signals");
+		const json_t *r = shown[i], *list = json_object_get(r, "signals");
 		if (y + 1 == end && i + 1 < n) {
 			grid_textf(g, f.x + 2, y, f.w - 4, ROLE_SEV3, "%d more regions: press 1", n - i);
 			return;

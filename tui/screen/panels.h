@@ -4,7 +4,6 @@
 
 #include "screen/scene.h"
 
-#define LINKS_MAX   64
 #define HISTORY_MAX 60
 
 /* The widest of a list's names, between least and most columns. */
@@ -20,14 +19,17 @@ void draw_link(grid *g, const scene *s, rect a, int name_w, const json_t *link);
 void draw_quota(grid *g, rect a, int name_w, const json_t *quota);
 size_t history_of(const json_t *obj, int64_t out[static HISTORY_MAX]);
 /* The links in use; when none is, all of them. */
-size_t links_shown(const scene *s, const json_t *out[static LINKS_MAX]);
+json_t *links_used(const scene *s); /* an array; new reference */
 
 /* A panel's rows from y on; `f` is the frame around all of them. */
 void panel_regions(grid *g, const scene *s, rect f, int y, int rows, int signals);
 void panel_data(grid *g, const scene *s, rect f, int y, int rows); /* y: its divider */
 void panel_receipts(grid *g, const scene *s, int y, int rows);
 void panel_next(grid *g, const scene *s, int y, int rows);
-int panel_next_rows(const scene *s);              /* what it has to say, without air */
+/* The rows for what it has to say, with at most so many guards that block. */
+int panel_next_rows(const scene *s, int most);
+/* Where not all of a list fit into `rows`, what is not well comes first; else the order stays. */
+size_t worst_first(const json_t *list, size_t rows, const json_t *out[static ITEMS_MAX]);
 void draw_record(grid *g, const scene *s, int y); /* is the record intact? */
 
 #endif

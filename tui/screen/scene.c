@@ -247,6 +247,17 @@ static void too_small(grid *g, const scene *s)
 		draw_wrapped(g, (rect){0, y, g->w, g->h - y}, r, text);
 }
 
+/* Over the hint bar, and over as many rows above it as it needs. */
+static void draw_message(grid *g, const scene *s)
+{
+	int rows = wrap_rows(s->message, g->w - 2);
+	if (rows > 4) rows = 4;
+	rect a = {0, g->h - rows, g->w, rows};
+	grid_fill(g, a, ' ', ROLE_TEXT);
+	(void)draw_wrapped(g, (rect){1, a.y, g->w - 2, rows}, s->message_bad ? ROLE_SEV2 : ROLE_OK,
+	                   s->message);
+}
+
 void scene_draw(grid *g, const scene *s)
 {
 	static void (*const views[VIEW_COUNT])(grid *,
@@ -265,10 +276,8 @@ void scene_draw(grid *g, const scene *s)
 		return;
 	}
 	views[s->view](g, s);
-	if (s->message && *s->message) {
-		grid_fill(g, (rect){0, g->h - 1, g->w, 1}, ' ', ROLE_TEXT);
-		grid_text(g, 1, g->h - 1, g->w - 2, s->message_bad ? ROLE_SEV2 : ROLE_OK, s->message);
-	} else {
+	if (s->message && *s->message)
+		draw_message(g, s);
+	else
 		draw_hints(g, s);
-	}
 }

@@ -49,9 +49,8 @@ static role suggest_operation(const scene *s, const json_t *op, char *out, size_
 	const char *id = wr_json_str(op, "id", "");
 	if (is(op, "state", "held")) return suggest_held(s, op, out, size);
 	if (manual) {
-		snprintf(out, size, "%s%s",
-		         s->read_only ? "a person must do: " : "press t when it is done: ",
-		         wr_json_str(manual, "ask", ""));
+		snprintf(out, size, "%s%s", wr_json_str(manual, "name", ""),
+		         s->read_only ? " waits for a person" : " waits for you: press t when it is done");
 		return ROLE_SEV3;
 	}
 	if (is(op, "state", "proposed") || is(op, "state", "approved"))
@@ -64,11 +63,29 @@ static role suggest_operation(const scene *s, const json_t *op, char *out, size_
 	return ROLE_INFO;
 }
 
+/* The panel lists the guards that block: here, which comes first and how many more. */
+static void name_blockers(const json_t *a, char *out, size_t size)
+{
+	const char *first = "";
+	int more = -1;
+	size_t i;
+	json_t *row;
+	json_array_foreach (json_object_get(a, "guards"), i, row)
+		if (wr_json_bool(row, "blocking", true) && !is(row, "verdict", "PASS") && ++more == 0)
+			first = wr_json_str(row, "name", "");
+	if (more > 0)
+		snprintf(out, size, "%.60s and %d more block", first, more);
+	else
+		snprintf(out, size, "%.60s blocks", first);
+}
+
 static role suggest_action(const scene *s, const json_t *a, char *out, size_t size)
 {
 	const json_t *primary = scene_primary(s);
 	const char *kind = wr_json_str(a, "action", "");
 	bool back = !strcmp(kind, "failback"), well = primary && is(primary, "verdict", "HEALTHY");
+	char blockers[128];
+	name_blockers(a, blockers, sizeof blockers);
 	if (wr_json_bool(a, "possible", false)) {
 		const char *press = s->read_only ? "" : back ? "press b: " : "press f: ";
 		snprintf(out, size, "%spropose the %s %s %s %s", press, kind, wr_json_str(a, "from", ""),
@@ -76,14 +93,14 @@ static role suggest_action(const scene *s, const json_t *a, char *out, size_t si
 		return ROLE_SEV3;
 	}
 	if (back) {
-		snprintf(out, size, "away from home; the failback waits: %s", wr_json_str(a, "reason", ""));
+		snprintf(out, size, "away from home; the failback waits: %s", blockers);
 		return ROLE_INFO;
 	}
 	if (well) {
 		snprintf(out, size, "nothing to do: the primary is healthy");
 		return ROLE_OK;
 	}
-	snprintf(out, size, "not yet: %s", wr_json_str(a, "reason", ""));
+	snprintf(out, size, "not yet: %s; w says what would change it", blockers);
 	return ROLE_SEV2;
 }
 

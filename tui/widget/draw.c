@@ -161,6 +161,16 @@ bool wrap_next(wrap *w, int width, const char **start, size_t *len, int *indent)
 	return true;
 }
 
+int wrap_rows(const char *text, int width)
+{
+	wrap w = wrap_of(text);
+	const char *start;
+	size_t len;
+	int indent, rows = 0;
+	while (wrap_next(&w, width, &start, &len, &indent)) rows++;
+	return rows;
+}
+
 static void draw_piece(grid *g, int x, int y, int width, role r, const char *start, size_t len)
 {
 	char line[2048];
@@ -191,11 +201,9 @@ int draw_pages(grid *g, rect a, role r, const char *text, int first, int *total)
 	const char *start;
 	size_t len;
 	int indent;
-	*total = 0;
-	while (wrap_next(&w, a.w, &start, &len, &indent)) ++*total;
+	*total = wrap_rows(text, a.w);
 	if (first > *total - a.h) first = *total - a.h;
 	if (first < 0) first = 0;
-	w = wrap_of(text);
 	for (int i = 0; i < first + a.h && wrap_next(&w, a.w, &start, &len, &indent); i++)
 		if (i >= first) draw_piece(g, a.x + indent, a.y + i - first, a.w - indent, r, start, len);
 	return first;

@@ -34,6 +34,7 @@ typedef struct wrap {
 } wrap;
 wrap wrap_of(const char *text);
 bool wrap_next(wrap *w, int width, const char **start, size_t *len, int *indent);
+int wrap_rows(const char *text, int width); /* the lines that wrap_next would give */
 /* draw_wrapped draws text in lines of `a.w`, at most `a.h`; returns the lines used. */
 int draw_wrapped(grid *g, rect a, role r, const char *text);
 /* draw_pages is draw_wrapped from line `first` on, clamped so that the last page is full; *total

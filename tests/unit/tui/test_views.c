@@ -243,7 +243,7 @@ static void test_ten_questions(void **unused)
 	    {"running", {"wait-capacity", "it is not so: status 200", "2 of 2 approved", "RTO"}},
 	    {"uncertain", {"did promote-postgres happen?", "press u"}},
 	    {"expired", {"0 of 2 approved, waiting for one sre and one on_call", "a approves again"}},
-	    {"manual", {"press t when it is done"}},
+	    {"manual", {"press t when it is done", "Call the provider, read them the incident number"}},
 	    {"broken", {"BROKEN: us-central1/ops #2: hash mismatch", "the record is broken"}},
 	    {"missed", {"MISSED by 1:00:12", "impact 1:30:12", "unknown"}},
 	    {"away", {"RTO met: 01:", "away from home"}},
