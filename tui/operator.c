@@ -48,6 +48,14 @@ json_t *operator_challenge(client *c, const intent *in, wr_err *err)
 	else
 		answer = client_call(c, "/v1/challenge", body, CALL_MS, err);
 	json_decref(body);
+	/* What people read before they sign; a message that this changes is none of ours. */
+	static const char *const multi[] = {"text", NULL}, *const none[] = {NULL};
+	if (answer && (wr_json_sanitise(json_object_get(answer, "loss"), none) != 0 ||
+	               wr_json_sanitise(answer, multi) != 0)) {
+		wr_fail(err, WR_E_NOMEM, "out of memory");
+		json_decref(answer);
+		answer = NULL;
+	}
 	return answer;
 }
 

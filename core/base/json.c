@@ -142,6 +142,42 @@ static void dump_real(wr_buf *out, double value)
 
 static void dump(wr_buf *out, const json_t *value, unsigned depth);
 
+static void dump_unsafe(wr_buf *out, uint32_t cp)
+{
+	if (cp > 0xFFFF) {
+		wr_buf_addf(out, "\\u%04x", 0xD7C0u + (cp >> 10));
+		cp = 0xDC00u + (cp & 0x3FF);
+	}
+	wr_buf_addf(out, "\\u%04x", cp);
+}
+
+/* As wr_canon_str writes it, and what that leaves raw and a terminal would obey is escaped too. */
+static void dump_string(wr_buf *out, const char *s, size_t n)
+{
+	size_t start = out->len;
+	wr_canon_str(out, s, n);
+	if (!wr_buf_ok(out)) return;
+	const char *p = out->data + start, *end = out->data + out->len;
+	while (p < end && !wr_cp_unsafe(wr_utf8_next(&p, end))) {
+	}
+	if (p == end) return;
+	wr_buf raw = WR_BUF_INIT(out->max);
+	wr_buf_add(&raw, out->data + start, out->len - start);
+	if (!wr_buf_ok(&raw)) out->failed = true;
+	out->len = start;
+	p = wr_buf_cstr(&raw);
+	end = p + raw.len;
+	while (p < end && wr_buf_ok(out)) {
+		const char *from = p;
+		uint32_t cp = wr_utf8_next(&p, end);
+		if (wr_cp_unsafe(cp))
+			dump_unsafe(out, cp);
+		else
+			wr_buf_add(out, from, (size_t)(p - from));
+	}
+	wr_buf_free(&raw);
+}
+
 static void dump_object(wr_buf *out, const json_t *value, unsigned depth)
 {
 	const char **keys = wr_canon_keys(value);
@@ -152,7 +188,7 @@ static void dump_object(wr_buf *out, const json_t *value, unsigned depth)
 	wr_buf_addc(out, '{');
 	for (size_t i = 0; keys[i]; i++) {
 		if (i) wr_buf_addc(out, ',');
-		wr_canon_str(out, keys[i], strlen(keys[i]));
+		dump_string(out, keys[i], strlen(keys[i]));
 		wr_buf_addc(out, ':');
 		dump(out, json_object_get(value, keys[i]), depth + 1);
 	}
@@ -179,7 +215,7 @@ static void dump(wr_buf *out, const json_t *value, unsigned depth)
 		wr_buf_addc(out, ']');
 		break;
 	case JSON_STRING:
-		wr_canon_str(out, json_string_value(value), json_string_length(value));
+		dump_string(out, json_string_value(value), json_string_length(value));
 		break;
 	case JSON_INTEGER:
 		wr_buf_addf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
@@ -202,4 +238,50 @@ static void dump(wr_buf *out, const json_t *value, unsigned depth)
 void wr_json_dump(wr_buf *out, const json_t *value)
 {
 	dump(out, value, 0);
+}
+
+static bool harmless(const char *s, size_t n, bool lines)
+{
+	for (const char *end = s + n; s < end;) {
+		if (*s == '\n' && lines)
+			s++;
+		else if (wr_cp_unsafe(wr_utf8_next(&s, end)))
+			return false;
+	}
+	return true;
+}
+
+static int sanitise_string(json_t *value, bool lines)
+{
+	const char *s = json_string_value(value);
+	size_t n = json_string_length(value);
+	if (harmless(s, n, lines)) return 0;
+	wr_buf clean = WR_BUF_INIT(n * 3 + 1);
+	wr_sanitise(&clean, s, n, lines);
+	int rc = wr_buf_ok(&clean) ? json_string_setn(value, wr_buf_cstr(&clean), clean.len) : -1;
+	wr_buf_free(&clean);
+	return rc;
+}
+
+static int sanitise(json_t *value, const char *const *multi, bool lines, unsigned depth)
+{
+	const char *key;
+	json_t *member;
+	size_t i;
+	int rc = 0;
+	if (depth > WR_JSON_DEPTH_MAX) return -1;
+	if (json_is_string(value)) return sanitise_string(value, lines);
+	json_array_foreach (value, i, member)
+		if (rc == 0) rc = sanitise(member, multi, lines, depth + 1);
+	json_object_foreach (value, key, member) {
+		bool keep = false;
+		for (size_t k = 0; multi[k] && !keep; k++) keep = strcmp(multi[k], key) == 0;
+		if (rc == 0) rc = sanitise(member, multi, keep, depth + 1);
+	}
+	return rc;
+}
+
+int wr_json_sanitise(json_t *value, const char *const *multi)
+{
+	return sanitise(value, multi, false, 0);
 }

@@ -49,7 +49,7 @@ static const struct {
     {0xE0000, 0xE0FFF},
 };
 
-static bool is_unsafe(uint32_t cp)
+bool wr_cp_unsafe(uint32_t cp)
 {
 	if (cp < 0x7F) return cp < 0x20;
 	if ((cp & 0xFFFE) == 0xFFFE) return true;
@@ -70,7 +70,7 @@ static uint32_t sanitised(uint32_t cp, bool lines, unsigned *marks)
 		return '\n';
 	}
 	if (cp == '\t') cp = ' ';
-	if (is_unsafe(cp)) cp = REPLACEMENT;
+	if (wr_cp_unsafe(cp)) cp = REPLACEMENT;
 	if (wr_cp_width(cp) > 0) {
 		*marks = 0;
 		return cp;

@@ -33,7 +33,11 @@ void wr_canon_str(wr_buf *out, const char *s, size_t n);
 /* wr_canon_check: is [s, s+n) exactly canonical JSON of the subset, one object? One pass, no
  * allocation. On failure *err gives the byte offset. */
 WR_CHECKED int wr_canon_check(const char *s, size_t n, wr_err *err);
-/* wr_json_dump appends any JSON compactly in our key order (for the API; floats allowed). */
+/* wr_json_dump appends any JSON compactly in our key order (for the API; floats allowed). Whatever
+ * could act on a terminal is escaped (law 12), so that the text is harmless and loses nothing. */
 void wr_json_dump(wr_buf *out, const json_t *value);
+/* wr_json_sanitise makes every string in value harmless, in place; newlines go as well, but in
+ * members whose name is in `multi` (ends with NULL). -1: out of memory. */
+WR_CHECKED int wr_json_sanitise(json_t *value, const char *const *multi);
 
 #endif

@@ -12,6 +12,9 @@
  * sequences, overlongs and surrogates give U+FFFD. */
 uint32_t wr_utf8_next(const char **s, const char *end);
 size_t wr_utf8_put(char out[static 4], uint32_t cp); /* bytes written */
+/* wr_cp_unsafe: may it move the cursor, reorder or hide text, or take no room? What wr_sanitise
+ * replaces, but for invalid bytes and too many marks. */
+bool wr_cp_unsafe(uint32_t cp);
 /* wr_sanitise appends [s, s+n): C0, C1, DEL, bidi and zero-width controls, U+2028/2029, unassigned
  * tags and invalid UTF-8 become visible replacements (U+FFFD); tab becomes one space; newline is
  * kept only if `lines`. Variation selectors 15 and 16 vanish; more than 4 combining marks on one

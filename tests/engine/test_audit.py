@@ -308,7 +308,8 @@ def hostile_ledger(build):
         evil = {k: EVIL for k in ("actor", "reason", "rule", "principal", "role", "nonce", "note", "words", "runbook", "proposer", "from_region", "to_region", "step",
                                   "phase", "class", "output", "error", "title", "classes", "table", "digest", "action", "by", "torn_file", "version", "incident")}
         plan = next(r["plan_hash"] for r in receipts(w) if r["operation"] == "operation_proposed")
-        forge(w, *[dict(evil, operation=name, operation_id=op, plan_hash=plan, index=0, attempt=1, undo=False, **more) for name, more in (
+        common = dict(evil, operation_id=op, plan_hash=plan, index=0, attempt=1, undo=False)
+        forge(w, *[dict(dict(common, **more), operation=name) for name, more in (
             ("operation_proposed", {"operation_id": "op-9", "group": "other", "kind": "failover", "plan_hash": "0" * 64}),
             ("approval_recorded", {"decision": EVIL}), ("approval_recorded", {"operation_id": "op-9", "plan_hash": "0" * 64, "decision": "deny", "expires": later(99)}),
             ("incident_opened", {"region": "b"}), ("verdict_changed", {"region": "b", "from": EVIL, "to": "SUSPECT"}), ("guards_changed", {}), ("ledger_recovered", {}),

@@ -218,6 +218,13 @@ json_t *cli_call(cli *c, const char *path, const json_t *body, int *exit_code)
 		return NULL;
 	}
 	json_t *answer = client_call(c->client, path, body, CALL_MS, &err);
+	/* The engine may have read it from a file that somebody wrote into. JSON is escaped instead. */
+	static const char *const multi[] = {"text", "output", NULL};
+	if (answer && !c->json && wr_json_sanitise(answer, multi) != 0) {
+		(void)wr_fail(&err, WR_E_NOMEM, "out of memory");
+		json_decref(answer);
+		answer = NULL;
+	}
 	if (!answer) *exit_code = cli_error(c, &err);
 	return answer;
 }

@@ -93,6 +93,18 @@ static int tail(cli *c)
 	}
 }
 
+/* What has several lines is moved in, so that none of them looks like a member. */
+static void print_member(const char *key, const char *value)
+{
+	size_t n = strcspn(value, "\n");
+	printf("%-24s %.*s\n", key, (int)n, value);
+	while (value[n]) {
+		value += n + 1;
+		n = strcspn(value, "\n");
+		if (n || value[n]) printf("%-24s %.*s\n", "", (int)n, value);
+	}
+}
+
 static int show(cli *c)
 {
 	char *end = NULL;
@@ -117,7 +129,7 @@ static int show(cli *c)
 		json_object_foreach (r, key, v) {
 			wr_buf b = WR_BUF_INIT(1u << 20);
 			wr_json_dump(&b, v);
-			printf("%-24s %s\n", key, json_is_string(v) ? json_string_value(v) : wr_buf_cstr(&b));
+			print_member(key, json_is_string(v) ? json_string_value(v) : wr_buf_cstr(&b));
 			wr_buf_free(&b);
 		}
 	}

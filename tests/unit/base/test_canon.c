@@ -356,9 +356,12 @@ static void test_random_values_round_trip(void **state)
 		assert_true(json_equal(v, back));
 		assert_int_equal(wr_canon_write(&twice, back, &err), 0);
 		assert_string_equal(once.data, twice.data);
+		/* The API's form says the same, and escapes more. */
 		wr_buf_reset(&twice);
 		wr_json_dump(&twice, back);
-		assert_string_equal(once.data, twice.data);
+		json_t *dumped = wr_json_parse(twice.data, twice.len, &err);
+		assert_true(json_equal(v, dumped));
+		json_decref(dumped);
 		wr_buf_free(&once);
 		wr_buf_free(&twice);
 		json_decref(back);

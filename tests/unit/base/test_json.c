@@ -266,6 +266,55 @@ static void test_dump(void **state)
 	expect_dump(json_integer(INT64_MIN), "-9223372036854775808");
 }
 
+/* Law 12: raw JSON on a terminal is harmless, and still the same JSON. */
+static void test_dump_is_harmless(void **state)
+{
+	(void)state;
+	expect_dump(json_string("a\x1b[2J\x7f\xC2\x9b\xE2\x80\xAE\xE2\x81\xA6\xE2\x80\xA8\xEF\xBB\xBF"
+	                        "\xF3\xA0\x80\x81z"),
+	            "\"a\\u001b[2J\\u007f\\u009b\\u202e\\u2066\\u2028\\ufeff\\udb40\\udc01z\"");
+	expect_dump(json_string("\xC3\xA9\xE2\x86\x92 \xF0\x9F\x98\x80\n"),
+	            "\"\xC3\xA9\xE2\x86\x92 \xF0\x9F\x98\x80\\n\"");
+	expect_dump(parse("{\"\\u202e\":1}"), "{\"\\u202e\":1}");
+	static const char hostile[] = "\"\\udb40\\udc01\\u009b\\u2028\\\\u202e\\u202e\"";
+	json_t *v = parse(hostile);
+	wr_buf b = WR_BUF_INIT(4096);
+	wr_json_dump(&b, v);
+	assert_string_equal(wr_buf_cstr(&b), hostile);
+	json_t *back = parse(wr_buf_cstr(&b));
+	assert_true(json_equal(v, back));
+	json_decref(back);
+	json_decref(v);
+	wr_buf_free(&b);
+	wr_buf_init(&b, 20); /* room for the canonical form, none for the escapes */
+	v = json_string("\xC2\x9b\xC2\x9b\xC2\x9b\xC2\x9b\xC2\x9b\xC2\x9b");
+	wr_json_dump(&b, v);
+	assert_false(wr_buf_ok(&b));
+	json_decref(v);
+	wr_buf_free(&b);
+}
+
+static void test_sanitise(void **state)
+{
+	(void)state;
+	static const char *const multi[] = {"output", NULL};
+	static const char *const cases[][2] = {
+	    {"{\"a\":\"x\\ny\",\"output\":\"x\\ny\"}",
+	     "{\"a\":\"x\xEF\xBF\xBDy\",\"output\":\"x\\ny\"}"},
+	    {"{\"output\":[\"x\\ny\",{\"b\":\"x\\ny\"}]}",
+	     "{\"output\":[\"x\\ny\",{\"b\":\"x\xEF\xBF\xBDy\"}]}"},
+	    {"[\"\\u001b[2J\\u202e\\u009b\",1,null,true,2.5]",
+	     "[\"\xEF\xBF\xBD[2J\xEF\xBF\xBD\xEF\xBF\xBD\",1,null,true,2.5]"},
+	    {"\"plain \\u00e9 \\u2192\"", "\"plain \xC3\xA9 \xE2\x86\x92\""},
+	    {"{\"output\":\"a\\r\\nb\\u0008\"}", "{\"output\":\"a\xEF\xBF\xBD\\nb\xEF\xBF\xBD\"}"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		json_t *v = parse(cases[i][0]);
+		assert_int_equal(wr_json_sanitise(v, multi), 0);
+		expect_dump(v, cases[i][1]);
+	}
+}
+
 static void test_dump_ignores_the_locale(void **state)
 {
 	(void)state;
@@ -367,6 +416,8 @@ int main(void)
 	    cmocka_unit_test(test_pointer_with_long_tokens),
 	    cmocka_unit_test(test_members_with_defaults),
 	    cmocka_unit_test(test_dump),
+	    cmocka_unit_test(test_dump_is_harmless),
+	    cmocka_unit_test(test_sanitise),
 	    cmocka_unit_test(test_dump_ignores_the_locale),
 	    cmocka_unit_test(test_dump_reads_back),
 	    cmocka_unit_test(test_dump_is_bounded),
