@@ -132,7 +132,9 @@ def while_people_sign(build):
                 assert "bob" not in by, (answer, by)
             if "bob" in by:
                 wait_for("the end", lambda: w.operation(op)["state"] == "completed")
-            assert w.platform.count("fence") == (1 if "bob" in by else 0), w.platform.calls
+            # Stopped in the middle of an idempotent step it is done again, with the same key.
+            keys = {k for n, k, _ in w.platform.calls if n == "fence"}
+            assert len(keys) == (1 if "bob" in by else 0), w.platform.calls
         finally:
             w.close()
 
