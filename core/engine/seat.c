@@ -17,6 +17,12 @@ static const seat *find(const engine *e, const char *operation_id, const char *p
 	return NULL;
 }
 
+/* What takes two people: approving, and ruling on a step. */
+static bool takes_two(const char *decision)
+{
+	return !strcmp(decision, "approve") || !strncmp(decision, "rule:", 5);
+}
+
 wr_assurance engine_observe(const engine *e, const wr_signed *s, const peer *from, char *why,
                             size_t size)
 {
@@ -25,17 +31,16 @@ wr_assurance engine_observe(const engine *e, const wr_signed *s, const peer *fro
 	why[0] = '\0';
 	for (size_t i = 0; op && i < op->approval_count; i++) {
 		const wr_approval *a = &op->approvals[i];
-		if (strcmp(a->decision, "approve") != 0 || a->expires_us <= now ||
-		    !strcmp(a->principal, s->principal))
+		if (!takes_two(a->decision) || a->expires_us <= now || !strcmp(a->principal, s->principal))
 			continue;
 		const seat *other = find(e, op->id, a->principal);
 		bool seen =
 		    other && (other->from.session || other->from.tty) && (from->session || from->tty);
 		if (seen && !peer_same_terminal(&other->from, from)) continue;
 		snprintf(why, size,
-		         seen ? "%.63s approved from this very terminal"
-		              : "it cannot be seen that %.63s approved from another terminal",
-		         a->principal);
+		         seen ? "%.63s %s from this very terminal"
+		              : "it cannot be seen that %.63s %s from another terminal",
+		         a->principal, *a->decision == 'a' ? "approved" : "ruled");
 		return WR_SHARED_TERMINAL;
 	}
 	return s->assurance;
@@ -56,8 +61,7 @@ void engine_fold_seat(engine *e, const wr_receipt *r)
 	char decision[96], text[PEER_TEXT];
 	seat s = {0};
 	if (strcmp(r->operation, "approval_recorded") != 0 ||
-	    !wr_receipt_str(r, "decision", decision, sizeof decision) ||
-	    strcmp(decision, "approve") != 0 ||
+	    !wr_receipt_str(r, "decision", decision, sizeof decision) || !takes_two(decision) ||
 	    !wr_receipt_str(r, "operation_id", s.operation_id, sizeof s.operation_id) ||
 	    !wr_receipt_str(r, "principal", s.principal, sizeof s.principal))
 		return;

@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import json
 import os
+import pty
 import re
 import subprocess
 import uuid
@@ -97,6 +98,45 @@ def rulings_forged_in_the_file(build):
         assert status == 200, body
         assert w.step(op, "ticket")["state"] == "uncertain", "one ruling and two forged ones were enough"
         assert w.platform.count("ticket") == 1, "the opaque step was repeated"
+    finally:
+        w.close()
+
+
+def two_rulings_at_one_terminal(build):
+    """Where the policy asks for two sessions, two passphrases typed at one terminal are no ruling by two."""
+    w = Warroom(build, Platform(), steps=OPAQUE)
+    try:
+        with open(w.path("warroom.yaml")) as f:
+            text = f.read()
+        w.write("warroom.yaml", text.replace("assurance: shared_terminal", "assurance: separate_session"))
+        signers = [x for x in open(w.path("allowed_signers")).read().splitlines() if not x.startswith("bob ")]
+        signers += [x for x in w.cli("key", "new", "bob", w.path("bob.key")).splitlines() if x.startswith("bob ")]
+        w.write("allowed_signers", "\n".join(signers) + "\n")
+        w.platform.slow["ticket"] = 30
+        w.start()
+        w.lose_a()
+        op = w.propose()
+        w.cli("approve", op, "--key", w.path("bob.key"))
+        wait_for("the ticket", lambda: w.platform.count("ticket"))
+        w.kill()
+        w.start()
+        wait_for("people to be asked", lambda: w.operation(op)["state"] == "held")
+        out, into = os.pipe()
+        pid, fd = pty.fork()
+        if pid == 0:
+            for who in ("alice", "bob"):
+                r = subprocess.run([w.build + "/warroom", "rule", op, "ticket", "not_done", "--key", w.path(who + ".key")], env=w.env,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                os.write(into, b"%d %s\n" % (r.returncode, r.stdout.replace(b"\n", b" ")))
+            os._exit(0)
+        os.close(into)
+        with os.fdopen(out) as f:
+            alice, bob = f.read().splitlines()
+        os.waitpid(pid, 0)
+        os.close(fd)
+        assert alice.startswith("0 "), alice
+        assert bob.startswith("1 ") and "A-ASSURANCE" in bob and "this very terminal" in bob, bob
+        assert w.operation(op)["state"] == "held" and w.platform.count("ticket") == 1
     finally:
         w.close()
 
@@ -322,5 +362,5 @@ def hostile_ledger(build):
         w.close()
 
 
-main(approvals_forged_in_the_file, rulings_forged_in_the_file, signers_who_left, the_clock_was_set_back, a_disk_that_stalls,
+main(approvals_forged_in_the_file, rulings_forged_in_the_file, two_rulings_at_one_terminal, signers_who_left, the_clock_was_set_back, a_disk_that_stalls,
      hostile_platform_and_people, hostile_ledger)
