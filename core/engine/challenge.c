@@ -299,8 +299,9 @@ static bool read_person(engine *e, request *r, const json_t *body, wr_signed *s,
 	*who = wr_config_operator(e->cfg, principal);
 	if (!*who) {
 		request_error(e, r, 403, "denied", "A-OPERATOR",
-		              "this person is not among the operators of the configuration; say who signs "
-		              "with --as NAME");
+		              "\"%.63s\" is not among the operators of the configuration; say who signs "
+		              "with --as NAME",
+		              principal);
 		return false;
 	}
 	if (role && !has_role(*who, role)) {

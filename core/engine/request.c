@@ -1,5 +1,6 @@
 /* request.c: the API's routes on the main loop's side. */
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,16 +79,32 @@ static const wr_runbook *runbook_of(const engine *e, const char *action, const c
 	return wr_config_runbook(e->cfg, action);
 }
 
+static const char *region_list(const engine *e, char out[static 256])
+{
+	size_t at = 0;
+	out[0] = '\0';
+	for (size_t i = 0; i < e->cfg->region_count && at < 256; i++) {
+		int n = snprintf(out + at, 256 - at, "%s%s", i ? ", " : "", e->cfg->regions[i].name);
+		at += n > 0 ? (size_t)n : 0;
+	}
+	return out;
+}
+
 bool request_action(engine *e, request *r, const char *action, const char *from, const char *to,
                     const char *runbook, candidate *out)
 {
+	char list[256];
 	const wr_region *fr = from ? wr_config_region(e->cfg, from) : NULL;
 	const wr_region *tr = to ? wr_config_region(e->cfg, to) : NULL;
 	if (!fr || !tr || fr == tr) {
-		request_error(e, r, 400, "invalid", "", "%s: name two different regions with from and to",
-		              !fr   ? "from is not a region of this platform"
-		              : !tr ? "to is not a region of this platform"
-		                    : "from and to are the same");
+		if (fr && tr)
+			request_error(e, r, 400, "invalid", "", "from and to are the same region: %s",
+			              fr->name);
+		else
+			request_error(e, r, 400, "invalid", "",
+			              "%s \"%.63s\" is not a region of this platform; it has %s",
+			              fr ? "to" : "from", fr ? (to ? to : "") : (from ? from : ""),
+			              region_list(e, list));
 		return false;
 	}
 	const wr_runbook *rb = runbook_of(e, action, runbook);
@@ -95,8 +112,8 @@ bool request_action(engine *e, request *r, const char *action, const char *from,
 		request_error(e, r, 400, "invalid", "",
 		              runbook && *runbook
 		                  ? "no runbook has this name"
-		                  : "no runbook for this action, or several: use failover or failback "
-		                    "and name the runbook, or a runbook's name alone");
+		                  : "the action is failover, failback or a runbook's name; where several "
+		                    "runbooks fit, name one with --runbook");
 		return false;
 	}
 	if (action && ((!strcmp(action, "failover") && rb->kind != WR_RB_FAILOVER) ||
