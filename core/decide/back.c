@@ -42,6 +42,18 @@ int wr_undo_next(const wr_op *op)
 	return -1;
 }
 
+int wr_still_promoted(const wr_op *op)
+{
+	for (size_t i = 0; i < op->step_count; i++) {
+		step_view v;
+		if (wr_step_view(&v, op, i, false) && v.phase == WR_PHASE_PROMOTE &&
+		    (v.guarded || v.kind == WR_STEP_MANUAL) && changed(&op->steps[i], &v) &&
+		    op->steps[i].state != WR_SS_UNDONE)
+			return (int)i;
+	}
+	return -1;
+}
+
 bool wr_effective(const wr_op *op)
 {
 	if (wr_undo_next(op) >= 0) return true;

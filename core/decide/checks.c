@@ -13,7 +13,8 @@ bool wr_fence_proved(const wr_op *op, size_t before_step, char *missing, size_t 
 	wr_put(missing, size, "no step fences the old primary");
 	for (size_t i = 0; i < before_step; i++) {
 		step_view v;
-		if (!wr_step_view(&v, op, i, false) || v.phase != WR_PHASE_FENCE) continue;
+		if (!wr_step_view(&v, op, i, false) || v.phase != WR_PHASE_FENCE || !wr_kind_fences(v.kind))
+			continue;
 		const wr_op_step *st = &op->steps[i];
 		bool accepted = !strcmp(st->ruling, "done") || !strcmp(st->ruling, "skip");
 		if (st->state != WR_SS_DONE && !(accepted && st->state == WR_SS_SKIPPED)) {
@@ -131,6 +132,29 @@ static bool traffic_allowed(const wr_decision *d, const wr_op *op, const json_t 
 	return true;
 }
 
+/* ---- law 6 ---- */
+
+static bool fence_allows(const wr_op *op, size_t index, const step_view *v, bool undo, char *why,
+                         size_t size)
+{
+	char missing[160];
+	bool acts = v->guarded || v->kind == WR_STEP_MANUAL;
+	if (undo && v->phase == WR_PHASE_FENCE) {
+		int promoted = wr_still_promoted(op);
+		if (promoted < 0) return true;
+		wr_put(why, size,
+		       "%s is not undone: lifting %s could leave two primaries; two people can rule skip "
+		       "on it",
+		       wr_op_step_name(op, (size_t)promoted), v->name);
+		return false;
+	}
+	if (undo || !acts || v->phase != WR_PHASE_PROMOTE ||
+	    wr_fence_proved(op, index, missing, sizeof missing))
+		return true;
+	wr_put(why, size, "%s waits: %s; two people can rule on the fence by name", v->name, missing);
+	return false;
+}
+
 /* ---- approvals and guards ---- */
 
 static bool approvals_hold(const wr_decision *d, const wr_op *op, bool undo, char *why, size_t size)
@@ -167,20 +191,13 @@ static bool guards_hold(const wr_decision *d, const wr_op *op, char *why, size_t
 const char *wr_check_begin(const wr_decision *d, const wr_op *op, size_t index, const step_view *v,
                            bool undo, char *why, size_t size)
 {
-	char missing[160];
 	if (!undo && v->guarded && wr_drifted(d, op)) {
 		wr_put(why, size, "the configuration changed: the plan would be another one now");
 		return HOLD_DRIFT;
 	}
 	if (v->guarded && !approvals_hold(d, op, undo, why, size)) return HOLD_APPROVALS;
 	if (!undo && v->guarded && !guards_hold(d, op, why, size)) return HOLD_GUARD;
-	bool acts = v->guarded || v->kind == WR_STEP_MANUAL;
-	if (!undo && acts && v->phase == WR_PHASE_PROMOTE &&
-	    !wr_fence_proved(op, index, missing, sizeof missing)) {
-		wr_put(why, size, "%s waits: %s; two people can rule on the fence by name", v->name,
-		       missing);
-		return HOLD_FENCE;
-	}
+	if (!fence_allows(op, index, v, undo, why, size)) return HOLD_FENCE;
 	if (v->kind == WR_STEP_TRAFFIC && !traffic_allowed(d, op, v->action, why, size))
 		return HOLD_TRAFFIC;
 	return NULL;

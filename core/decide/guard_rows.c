@@ -44,7 +44,8 @@ static const wr_step *unfenced_promote(const wr_runbook *rb, bool *promotes)
 {
 	bool fenced = false;
 	for (size_t i = 0; i < rb->step_count; i++) {
-		if (rb->steps[i].phase == WR_PHASE_FENCE) fenced = true;
+		if (rb->steps[i].phase == WR_PHASE_FENCE && wr_kind_fences(rb->steps[i].action.kind))
+			fenced = true;
 		if (rb->steps[i].phase != WR_PHASE_PROMOTE) continue;
 		*promotes = true;
 		if (!fenced) return &rb->steps[i];

@@ -108,6 +108,7 @@ typedef struct step_view {
 /* wr_step_view reads step `index` in one direction; false: no plan, no such step, or no rollback.
  */
 bool wr_step_view(step_view *v, const wr_op *op, size_t index, bool undo);
+bool wr_kind_fences(wr_step_kind k); /* not a message, and not the mere passing of time */
 bool wr_kind_waits(wr_step_kind k);  /* wait, soak, manual: nothing is changed by it */
 int wr_kind_parse(const char *name); /* -1 unknown; and so on */
 int wr_phase_parse_name(const char *name);
@@ -251,7 +252,9 @@ void wr_guard_flapping(guard_case *c);
 void wr_guard_fence(guard_case *c);
 
 /* back.c */
-int wr_undo_next(const wr_op *op);  /* the step to be undone next, -1 none */
+int wr_undo_next(const wr_op *op); /* the step to be undone next, -1 none */
+/* The promote step that was done, or may have been, and is not undone; -1 none. */
+int wr_still_promoted(const wr_op *op);
 bool wr_effective(const wr_op *op); /* was anything done that is not simply nothing? */
 void wr_back_advance(wr_decision *d, const wr_op *op);
 void wr_back_off(wr_decision *d, const wr_op *op, const char *reason); /* roll back or abort */

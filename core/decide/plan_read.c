@@ -55,6 +55,11 @@ int wr_rb_kind_parse_name(const char *name)
 	return -1;
 }
 
+bool wr_kind_fences(wr_step_kind k)
+{
+	return k != WR_STEP_NOTIFY && k != WR_STEP_SOAK;
+}
+
 bool wr_kind_waits(wr_step_kind k)
 {
 	return k == WR_STEP_WAIT || k == WR_STEP_SOAK || k == WR_STEP_MANUAL;

@@ -224,6 +224,89 @@ static void an_abort_cut_off(void **state)
 	}
 }
 
+/* ---- law 6, and its mirror ---- */
+
+/* The new primary stays promoted: lifting the fence from the old one would make two. */
+static void the_fence_stays(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		lab l;
+		lab_lawful(&l);
+		l.fo[PROMOTE].has_rollback = how == 2;
+		lab_failover(&l);
+		lab_run(&l, how ? SCALE : PROMOTE);
+		if (how == 0) { /* nobody can tell whether it was promoted; two people say that it was */
+			lab_finish(&l, WR_OUT_UNKNOWN);
+			assert_true(lab_says(&l, "alice", "abort"));
+			assert_true(lab_says(&l, "alice", "rule:promote-postgres:done"));
+			assert_true(lab_says(&l, "bob", "rule:promote-postgres:done"));
+		} else {
+			assert_true(lab_says(&l, "alice", "abort"));
+			lab_finish(&l, WR_OUT_DONE);
+		}
+		if (how == 2) { /* there is a way back, but it fails, and two people leave it at that */
+			lab_finish(&l, WR_OUT_UNKNOWN);
+			lab_held_for(&l, "HOLD-UNCERTAIN");
+			assert_true(lab_says(&l, "alice", "rule:promote-postgres:skip"));
+			assert_true(lab_says(&l, "bob", "rule:promote-postgres:skip"));
+		}
+		lab_held_for(&l, "HOLD-FENCE");
+		assert_non_null(strstr(lab_op(&l)->held_reason, "promote-postgres"));
+		assert_int_equal(l.job_count, 0);
+		assert_int_equal(step(&l, FENCE)->state, WR_SS_DONE);
+		assert_true(lab_says(&l, "carol", "resume")); /* one person cannot lift it either */
+		lab_held_for(&l, "HOLD-FENCE");
+		assert_true(lab_says(&l, "alice", "rule:fence:skip"));
+		lab_held_for(&l, "HOLD-FENCE");
+		assert_true(lab_says(&l, "bob", "rule:fence:skip"));
+		lab_state_is(&l, WR_OP_ROLLING_BACK);
+		assert_int_equal(l.jobs[0].index, FREEZE);
+		lab_finish(&l, WR_OUT_DONE);
+		lab_state_is(&l, WR_OP_FAILED);
+		assert_non_null(strstr(lab_op(&l)->final_reason, "fence, promote-postgres"));
+		lab_free(&l);
+	}
+}
+
+/* Promoted and taken back, or never promoted: then it is lifted. */
+static void the_fence_is_lifted(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 2; how++) {
+		lab l;
+		lab_lawful(&l);
+		l.fo[PROMOTE].has_rollback = how;
+		lab_failover(&l);
+		lab_run(&l, how ? SCALE : FENCE);
+		assert_true(lab_says(&l, "alice", "abort"));
+		for (unsigned i = 0; i < 8 && l.job_count; i++) lab_finish(&l, WR_OUT_DONE);
+		lab_state_is(&l, WR_OP_ROLLED_BACK);
+		assert_int_equal(step(&l, FENCE)->state, WR_SS_UNDONE);
+		lab_free(&l);
+	}
+}
+
+/* Saying that something is fenced, or waiting a while, fences nothing. */
+static void words_are_no_fence(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 2; how++) {
+		lab l;
+		wr_guards g;
+		lab_lawful(&l);
+		l.fo[FENCE] = lab_step("fence", WR_PHASE_FENCE, WR_IDEMPOTENT,
+		                       how ? lab_soak() : lab_notify("please write nothing any more"));
+		lab_outage(&l);
+		wr_guards_eval(&g, l.s, l.w, WR_RB_FAILOVER, US, EU, "main", NULL, l.now);
+		assert_int_equal(g.blocking, 1);
+		assert_int_equal(g.failed, 1);
+		for (size_t i = 0; i < g.count; i++)
+			if (!strcmp(g.rows[i].rule, "G-FENCE")) assert_int_equal(g.rows[i].verdict, WR_FAIL);
+		lab_free(&l);
+	}
+}
+
 /* ---- law 7: each source of evidence, missing ---- */
 
 /* A soak counts what says something: a probe that answers without an answer is no sample. */
@@ -422,11 +505,19 @@ static void a_freeze_in_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_ruling_of_nobody),       cmocka_unit_test(a_ruling_of_the_past),
-	    cmocka_unit_test(a_ruling_about_to_expire), cmocka_unit_test(a_proposal_beside_its_plan),
-	    cmocka_unit_test(a_hold_cut_off),           cmocka_unit_test(a_hold_cut_off_going_back),
-	    cmocka_unit_test(an_abort_cut_off),         cmocka_unit_test(mute_samples),
-	    cmocka_unit_test(no_source_no_pass),        cmocka_unit_test(a_proven_build),
+	    cmocka_unit_test(a_ruling_of_nobody),
+	    cmocka_unit_test(a_ruling_of_the_past),
+	    cmocka_unit_test(a_ruling_about_to_expire),
+	    cmocka_unit_test(a_proposal_beside_its_plan),
+	    cmocka_unit_test(a_hold_cut_off),
+	    cmocka_unit_test(a_hold_cut_off_going_back),
+	    cmocka_unit_test(an_abort_cut_off),
+	    cmocka_unit_test(the_fence_stays),
+	    cmocka_unit_test(the_fence_is_lifted),
+	    cmocka_unit_test(words_are_no_fence),
+	    cmocka_unit_test(mute_samples),
+	    cmocka_unit_test(no_source_no_pass),
+	    cmocka_unit_test(a_proven_build),
 	    cmocka_unit_test(a_freeze_in_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
