@@ -315,7 +315,7 @@ def engine_that_lies_gets_no_signature(w):
     t.type(PASSPHRASES["alice"])
     t.wait("(typed blind)")
     t.keys("Enter")
-    t.wait("something else than it shows: nothing was signed")
+    t.wait("not accepted: the engine asks to sign something else")
     assert not e.signed
 
 

@@ -16,7 +16,8 @@
 #include "warroom/clock.h"
 
 #define MESSAGE_MS 6000
-#define QUICK_MS   4 /* between two keys: faster than anybody types */
+#define REFUSED_MS 60000 /* what went wrong stays longer; a key clears it */
+#define QUICK_MS   4     /* between two keys: faster than anybody types */
 #define SILENCE_MS                                                                                 \
 	5500             /* without an answer the engine counts as gone: a long poll and its grace     \
 	                  */
@@ -26,7 +27,7 @@ void app_say(app *a, const char *text, bool bad)
 {
 	snprintf(a->message, sizeof a->message, "%s", text);
 	a->s.message_bad = bad;
-	a->message_until_ms = wr_mono_ms(&wr_clock_system) + MESSAGE_MS;
+	a->message_until_ms = wr_mono_ms(&wr_clock_system) + (bad ? REFUSED_MS : MESSAGE_MS);
 }
 
 static void end_form(app *a, form_end end, const char *message, bool bad)

@@ -210,7 +210,7 @@ static const char *typed(const form *f)
 	return "";
 }
 
-static void busy(form *f, page back_to)
+static void busy(form *f, form_page back_to)
 {
 	snprintf(f->error, sizeof f->error, "an earlier request is still under way; press Enter again");
 	f->page = back_to;

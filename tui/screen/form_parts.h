@@ -22,12 +22,12 @@ typedef struct field {
 	int n_choices, chosen;
 } field;
 
-typedef enum page { P_WHO, P_ASKING, P_CONFIRM, P_SIGNING } page;
+typedef enum form_page { P_WHO, P_ASKING, P_CONFIRM, P_SIGNING } form_page;
 
 struct form {
 	action_id action;
 	form_ops ops;
-	page page;
+	form_page page;
 	field fields[FORM_FIELDS];
 	int n_fields, at;
 	char operation_id[64], act[32], from[64], to[64], step[64], title[400];

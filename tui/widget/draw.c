@@ -141,7 +141,7 @@ bool wrap_next(wrap *w, int width, const char **start, size_t *len, int *indent)
 		const char *before = p;
 		int cp_cols = wr_cp_width(wr_utf8_next(&p, end));
 		if (cols + cp_cols > width && before > *start) {
-			p = cut && cut > *start ? cut : before;
+			p = *before != ' ' && cut && cut > *start ? cut : before;
 			break;
 		}
 		cols += cp_cols;
