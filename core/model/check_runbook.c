@@ -42,6 +42,10 @@ static void check_fence(const book *b, size_t i)
 	    has_phase(b, WR_PHASE_PROMOTE, i + 1, b->rb->step_count))
 		wr_ynode_warn(f, step_node(b, i), "rollback",
 		              "would lift the fence when a later step fails, perhaps after the promotion");
+	if (s->phase == WR_PHASE_FENCE &&
+	    (s->action.kind == WR_STEP_NOTIFY || s->action.kind == WR_STEP_SOAK))
+		wr_ynode_warn(f, step_node(b, i), "phase", "a step of kind %s fences nothing",
+		              wr_step_kind_name(s->action.kind));
 	if (s->phase == WR_PHASE_FENCE && s->optional)
 		wr_ynode_warn(f, step_node(b, i), "optional", "a fence that may fail fences nothing");
 }

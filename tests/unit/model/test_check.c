@@ -79,6 +79,8 @@ static void test_one_mistake_each(void **state)
 	    {"phase: fence, http: {url: \"http://x/\"}",
 	     "phase: fence, optional: true, http: {url: \"http://x/\"}",
 	     "runbooks[1].steps[0].optional", "fences nothing"},
+	    {"phase: fence, http: {url: \"http://x/\"}", "phase: fence, soak: {duration: 60s}",
+	     "runbooks[1].steps[0].phase", "a step of kind soak fences nothing"},
 	    {"phase: promote, http: {url: \"http://x/\"}",
 	     "phase: promote, retries: 2, http: {url: \"http://x/\", method: POST}",
 	     "runbooks[1].steps[1].retries", "give it a probe"},
