@@ -256,7 +256,8 @@ static const challenge *issue(engine *e, wr_signed *s, int64_t uid, wr_err *err)
 	char *fresh = wr_buf_take(&text);
 	c = challenge_slot(e, s, uid, now);
 	free(c->text);
-	*c = (challenge){.sign = *s, .text = fresh, .uid = uid, .order = ++e->challenge_order};
+	*c = (challenge){.sign = *s, .uid = uid, .order = ++e->challenge_order};
+	c->text = fresh;
 	return c;
 }
 
