@@ -2,12 +2,12 @@
 """Many probes, many clients, many forgeries, a long ledger: the loop keeps turning and nobody is shut out."""
 import json
 import os
-import socket
 import subprocess
+import sys
 import tempfile
 import threading
 
-from harness import Platform, Warroom, main, wait_for
+from harness import HERE, Platform, Warroom, main, wait_for
 
 
 def sim(build):
@@ -30,28 +30,36 @@ def add_signals(w, n, url, interval):
 
 
 class Clients:
-    """Threads that ask the same again and again until told to stop."""
+    """hammer.py: threads that ask the same again and again until told to stop; a context."""
 
-    def __init__(self, w, n, ask):
-        self.stop, self.count, self.bad = threading.Event(), 0, []
+    def __init__(self, w, n, *tasks):
+        self.count, self.result = 0, {}
+        self.p = subprocess.Popen([sys.executable, os.path.join(HERE, "hammer.py"), w.path("warroom.sock"), str(n)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.p.stdin.write(json.dumps(tasks) + "\n")
+        self.p.stdin.flush()
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
 
-        def run(i):
-            while not self.stop.is_set():
-                try:
-                    self.bad += ask(w, i) or []
-                    self.count += 1
-                except OSError as e:
-                    self.bad.append(repr(e))
-        self.threads = [threading.Thread(target=run, args=(i,), daemon=True) for i in range(n)]
-        for t in self.threads:
-            t.start()
+    def read(self):
+        for line in self.p.stdout:
+            value = json.loads(line)
+            if isinstance(value, dict):
+                self.result = value
+            else:
+                self.count = value
 
-    def end(self):
-        self.stop.set()
-        for t in self.threads:
-            t.join(60)
-            assert not t.is_alive(), "a client hangs"
-        assert not self.bad, self.bad[:5]
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.p.stdin.close()
+        self.p.wait(timeout=120)
+        self.reader.join(60)
+        assert kind or (self.result and not self.result["bad"]), self.result
+
+
+def get(path, status=200):
+    return ["GET", path, None, status, ""]
 
 
 def thousand_probes_and_fifty_clients(build):
@@ -61,23 +69,19 @@ def thousand_probes_and_fifty_clients(build):
         add_signals(w, 1000, "http://127.0.0.1:%d/healthz" % control, "1s")
         w.start()
 
-        def ask(w, i):
-            path = ("/v1/state", "/v1/why?action=failover&from=a&to=b", "/v1/receipts?from=-50&limit=50", "/v1/plan?action=failover&from=a&to=b")[i % 4]
-            status, _ = w.api(path)
-            return [] if status == 200 else [(path, status)]
-        clients = Clients(w, 50, ask)
-        wait_for("probes", lambda: w.state()["engine"]["probes_done"] > 8000, 120)
-        s = w.state()
-        assert s["engine"]["queue_dropped"] == 0, s["engine"]
-        # In the middle of it an outage is seen, and an operation goes through.
-        w.platform.sick.add("a")
-        wait_for("DOWN", lambda: w.verdict("a") == "DOWN", 120)
-        wait_for("a failover that may start", w.possible, 120)
-        op = w.propose()
-        assert w.sign(op, "bob")[0] == 200
-        wait_for("the end", lambda: w.operation(op)["state"] == "completed", 120)
-        clients.end()
-        print("   1,000 probes/s, %d requests meanwhile: %s" % (clients.count, w.state()["engine"]))
+        tasks = [get(p) for p in ("/v1/state", "/v1/why?action=failover&from=a&to=b", "/v1/receipts?from=-50&limit=50", "/v1/plan?action=failover&from=a&to=b")]
+        with Clients(w, 50, *tasks) as clients:
+            wait_for("probes", lambda: w.state()["engine"]["probes_done"] > 8000, 120)
+            s = w.state()
+            assert s["engine"]["queue_dropped"] == 0, s["engine"]
+            # In the middle of it an outage is seen, and an operation goes through.
+            w.platform.sick.add("a")
+            wait_for("DOWN", lambda: w.verdict("a") == "DOWN", 120)
+            wait_for("a failover that may start", w.possible, 120)
+            op = w.propose()
+            assert w.sign(op, "bob")[0] == 200
+            wait_for("the end", lambda: w.operation(op)["state"] == "completed", 120)
+        print("   1,000 probes/s, %d requests meanwhile: %s" % (clients.result["count"], w.state()["engine"]))
     finally:
         w.close()
         proc.kill()
@@ -89,25 +93,11 @@ def two_hundred_long_polls(build):
     w = Warroom(build, Platform())
     try:
         w.start()
-        seen = [0] * 200
-
-        def poll(w, i):
-            status, body = w.api("/v1/state?since=%d&wait_ms=20000" % seen[i])
-            if status != 200 or body["rev"] <= seen[i]:
-                return [(status, body and body.get("rev"), seen[i])]
-            seen[i] = body["rev"]
-        clients = Clients(w, 200, poll)
-        wait_for("twenty news for each", lambda: min(seen) and clients.count > 200 * 20, 120)
-        w.lose_a()
-        clients.end()
+        with Clients(w, 200, get("/v1/state?since=%d&wait_ms=20000")) as clients:
+            wait_for("twenty news for each", lambda: clients.count > 200 * 20, 120)
+            w.lose_a()
     finally:
         w.close()
-
-
-FORGED = """-----BEGIN SSH SIGNATURE-----
-%s
------END SSH SIGNATURE-----
-"""
 
 
 def a_flood_of_forgeries(build):
@@ -121,14 +111,11 @@ def a_flood_of_forgeries(build):
             w.challenge(op, "bob", "tick:s%d" % i)
         good = w.keygen("bob", "something else")
 
-        def forge(w, i):
-            status, body = w.api("/v1/sign", {"operation_id": op, "signature": good})
-            return [] if status == 403 and body["error"]["rule"] == "A-SIGNATURE" else [(status, body)]
-        clients = Clients(w, 40, forge)
-        wait_for("forgeries", lambda: clients.count > 500)
-        assert w.sign(op, "bob")[0] == 200
-        wait_for("the end", lambda: w.operation(op)["state"] == "completed")
-        clients.end()
+        forgery = ["POST", "/v1/sign", {"operation_id": op, "signature": good}, 403, "A-SIGNATURE"]
+        with Clients(w, 40, forgery) as clients:
+            wait_for("forgeries", lambda: clients.count > 500)
+            assert w.sign(op, "bob")[0] == 200
+            wait_for("the end", lambda: w.operation(op)["state"] == "completed")
     finally:
         w.close()
 
@@ -139,7 +126,7 @@ def a_long_ledger(build):
     try:
         tool = w.build + "/tools/ledger/mkledger"
         if not os.path.exists(tool):
-            subprocess.run(["make", "-s", "-C", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."), "BUILD=" + w.build, tool], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(["make", "-s", "-C", os.path.join(HERE, "../.."), "BUILD=" + w.build, tool], check=True, stdout=subprocess.DEVNULL)
         subprocess.run([tool, "make", w.path("ledger"), "30000", "4000000", "1"], check=True, stdout=subprocess.DEVNULL)
         with open(w.path("warroom.yaml")) as f:
             text = f.read()
