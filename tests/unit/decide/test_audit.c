@@ -137,6 +137,167 @@ static void a_proposal_beside_its_plan(void **state)
 	}
 }
 
+/* ---- any receipts at all ---- */
+
+static uint64_t roll(uint64_t *seed, uint64_t n)
+{
+	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (*seed >> 33) % n;
+}
+
+static const char *pick(uint64_t *seed, const char *const *list)
+{
+	size_t n = 0;
+	while (list[n]) n++;
+	return list[roll(seed, n)];
+}
+
+static const char *const lab_steps[] = {"freeze",    "fence",    "promote-postgres",
+                                        "scale",     "shift-10", "soak",
+                                        "shift-100", "check",    "tell",
+                                        "none",      NULL};
+
+/* A receipt that fits the operation more often than not, and is none of ours. */
+static json_t *any_receipt(lab *l, uint64_t *seed)
+{
+	static const struct {
+		const char *key, *values[32];
+	} texts[] = {
+	    {"operation",
+	     {"operation_proposed",
+	      "approval_recorded",
+	      "approval_recorded",
+	      "operation_approved",
+	      "operation_denied",
+	      "operation_expired",
+	      "operation_started",
+	      "step_intent",
+	      "step_result",
+	      "step_result",
+	      "step_uncertain",
+	      "step_probing",
+	      "step_ruled",
+	      "operation_held",
+	      "operation_resumed",
+	      "operation_abort_requested",
+	      "operation_completed",
+	      "operation_rollback_started",
+	      "operation_rolled_back",
+	      "operation_aborted",
+	      "operation_failed",
+	      "verdict_changed",
+	      "region_role_changed",
+	      "incident_opened",
+	      "observer_isolated",
+	      "guards_changed",
+	      "postgres_failover_executed",
+	      "regional_failover_completed"}},
+	    {"operation_id", {"op-1", "op-1", "op-1", "op-1", "op-2", "op-999999999999999", ""}},
+	    {"outcome", {"done", "failed", "skipped", "perhaps"}},
+	    {"ruling", {"done", "not_done", "skip", "?"}},
+	    {"kind", {"traffic", "soak", "manual", "wait", "exec", "failover", "magic"}},
+	    {"class", {"opaque", "idempotent", "probeable"}},
+	    {"principal", {"alice", "bob", "carol", "mallory"}},
+	    {"role", {"sre", "on_call", "primary", "standby"}},
+	    {"key_fingerprint", {"k1", "k2", "k3"}},
+	    {"assurance", {"own_device", "own_device", "shared_terminal", "x"}},
+	    {"observed_assurance", {"own_device"}},
+	    {"region", {"us", "eu", "wit", "moon"}},
+	    {"to", {"DOWN", "HEALTHY", "?"}},
+	    {"group", {"main", "side", ""}},
+	    {"baseline", {"1,2,3", "", ",,,", "99999999999999999999,x"}},
+	};
+	static const char *const said[] = {"approve", "deny",  "hold",  "abort", "resume", "propose",
+	                                   "tick:",   "rule:", "rule:", "rule:", NULL};
+	static const char *const ends[] = {":done", ":skip", ":not_done", "", ":x", NULL};
+	char text[96];
+	const wr_op *op = lab_op(l);
+	const char *what = pick(seed, said);
+	size_t index = (size_t)roll(seed, 10);
+	bool fits = op && index < op->step_count;
+	json_t *r = json_object();
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		json_object_set_new(r, texts[i].key, json_string(pick(seed, texts[i].values)));
+	bool rules = !strcmp(what, "rule:"), of_step = rules || !strcmp(what, "tick:");
+	snprintf(text, sizeof text, "%s%s%s", what, of_step ? lab_steps[index] : "",
+	         rules ? pick(seed, ends) : "");
+	json_object_set_new(r, "decision", json_string(text));
+	snprintf(text, sizeof text, "any-%llu", (unsigned long long)roll(seed, 1000000));
+	json_object_set_new(r, "nonce", json_string(text));
+	wr_time_format(text, l->now + S((int64_t)roll(seed, 1200)) - S(100));
+	json_object_set_new(r, "expires", json_string(text));
+	json_object_set_new(r, "plan_hash", json_string(op && roll(seed, 9) ? op->plan_hash : "00"));
+	json_object_set_new(r, "step", json_string(lab_steps[index]));
+	json_object_set_new(
+	    r, "index", json_integer(roll(seed, 20) ? (json_int_t)index : (int)roll(seed, 200) - 20));
+	json_object_set_new(r, "attempt",
+	                    json_integer(fits ? op->steps[index].attempts + (int)roll(seed, 3) : 1));
+	json_object_set_new(r, "undo", json_boolean(roll(seed, 2)));
+	return r;
+}
+
+/* docs/receipts.md, among receipts of which some are nonsense. */
+static bool approved_on_record(const lab *l, size_t at)
+{
+	const json_t *intent = l->receipts[at];
+	const char *op = lab_str(intent, "operation_id"), *plan = lab_str(intent, "plan_hash");
+	bool undo = wr_json_bool(intent, "undo", false);
+	const json_t *first = NULL;
+	for (size_t i = 0; i < at; i++) {
+		const json_t *a = l->receipts[i];
+		if (!law_of(a, "approval_recorded", op) || strcmp(lab_str(a, "plan_hash"), plan) != 0 ||
+		    strcmp(lab_str(a, "decision"), "approve") != 0 ||
+		    (!undo && law_time(a, "expires") < law_time(intent, "timestamp")))
+			continue;
+		if (!first) first = a;
+		if (strcmp(lab_str(a, "principal"), lab_str(first, "principal")) != 0) return true;
+	}
+	return false;
+}
+
+/* What decides afterwards keeps law 2 over whatever it was given, no assertion falls, and folding
+ * it all again gives the same. */
+static void any_receipts(void **state)
+{
+	(void)state;
+	static const char *const people[] = {"alice", "bob", "erin", NULL};
+	static const char *const says[] = {"resume",  "abort",           "hold",
+	                                   "approve", "rule:fence:done", NULL};
+	size_t intents = 0;
+	for (uint64_t round = 0; round < 400; round++) {
+		uint64_t seed = round * 7919 + 17;
+		lab l;
+		lab_init(&l);
+		lab_failover(&l);
+		lab_run(&l, (int)roll(&seed, FO_STEPS));
+		for (int i = 0; i < 25; i++) {
+			lab_append(&l, any_receipt(&l, &seed));
+			if (roll(&seed, 3)) continue;
+			size_t before = l.count;
+			if (!roll(&seed, 6)) lab_crash(&l);
+			if (!roll(&seed, 3)) lab_sleep(&l, S((int64_t)roll(&seed, 40)));
+			lab_tick(&l);
+			if (!roll(&seed, 5)) (void)lab_says(&l, pick(&seed, people), pick(&seed, says));
+			l.job_count = 0;
+			for (; before < l.count; before++) {
+				const json_t *r = l.receipts[before];
+				if (strcmp(lab_str(r, "operation"), "step_intent") != 0) continue;
+				intents++;
+				if (wr_json_bool(r, "guarded", false) && !approved_on_record(&l, before))
+					fail_msg("round %llu: not approved: %s", (unsigned long long)round,
+					         l.lines[before]);
+			}
+		}
+		wr_state *again = wr_state_new(&l.cfg);
+		for (size_t i = 0; i < l.count; i++) lab_fold(again, l.lines[i], l.blobs);
+		assert_int_equal(wr_state_contradictions(again), wr_state_contradictions(l.s));
+		assert_int_equal(wr_state_op(again, "op-1")->state, wr_state_op(l.s, "op-1")->state);
+		wr_state_free(again);
+		lab_free(&l);
+	}
+	assert_true(intents > 100);
+}
+
 /* ---- a crash inside a unit ---- */
 
 /* Someone says `what`, and the crash leaves only that it was said. */
@@ -509,6 +670,7 @@ int main(void)
 	    cmocka_unit_test(a_ruling_of_the_past),
 	    cmocka_unit_test(a_ruling_about_to_expire),
 	    cmocka_unit_test(a_proposal_beside_its_plan),
+	    cmocka_unit_test(any_receipts),
 	    cmocka_unit_test(a_hold_cut_off),
 	    cmocka_unit_test(a_hold_cut_off_going_back),
 	    cmocka_unit_test(an_abort_cut_off),
