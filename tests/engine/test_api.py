@@ -141,7 +141,7 @@ def ssh_keygen_pipe(w):
     w.lose_a()
     op = w.propose()
     line = "%s/warroom pending %s --as bob | ssh-keygen -q -Y sign -n warroom-approval -f %s | %s/warroom approve %s -" % (w.build, op, w.path("bob"), w.build, op)
-    rc = os.spawnlpe(os.P_WAIT, "sh", "sh", "-c", line + " 2>/dev/null >/dev/null", w.env)
+    rc = os.spawnlpe(os.P_WAIT, "sh", "sh", "-c", "(" + line + ") 2>/dev/null >/dev/null", w.env)
     assert rc == 0, rc
     wait_for("the end", lambda: w.operation(op)["state"] == "completed")
 
