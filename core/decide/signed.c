@@ -296,10 +296,11 @@ static bool check_alive(wr_decision *d, const wr_op *op)
 static bool signed_approve(wr_decision *d, const wr_op *op, const wr_approval_policy *p)
 {
 	const wr_signed *s = d->ev->sign;
-	if (!check_wanted(d, s, p) || !check_alive(d, op)) return false;
 	bool started = op->state == WR_OP_RUNNING || op->state == WR_OP_HELD;
-	if (op->state == WR_OP_HELD && op->held_from == WR_OP_ROLLING_BACK)
-		return refuse_state(d, op, "approve");
+	bool back = op->state == WR_OP_HELD && op->held_from == WR_OP_ROLLING_BACK;
+	/* Unless those who did may not any more: then others have to, or there is no way back. */
+	if (back && strcmp(op->held_rule, HOLD_APPROVALS) != 0) return refuse_state(d, op, "approve");
+	if (!check_wanted(d, s, p) || (!back && !check_alive(d, op))) return false;
 	for (size_t i = 0; i < op->approval_count && !started; i++) {
 		const wr_approval *a = &op->approvals[i];
 		if (strcmp(a->decision, "approve") != 0 || strcmp(a->principal, s->principal) != 0)

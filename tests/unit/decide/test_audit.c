@@ -298,6 +298,35 @@ static void any_receipts(void **state)
 	assert_true(intents > 100);
 }
 
+/* Going back is part of what was approved; when an approver's word does not count any more, others
+ * can give theirs instead. */
+static void a_way_back_without_an_approver(void **state)
+{
+	(void)state;
+	lab l;
+	lab_sig g;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, SCALE);
+	assert_true(lab_says(&l, "alice", "abort"));
+	l.operators[1].principal = "bert"; /* bob left; the engine was restarted */
+	lab_crash(&l);
+	lab_settle(&l);
+	lab_held_for(&l, "HOLD-APPROVALS");
+	assert_int_equal(lab_op(&l)->held_from, WR_OP_ROLLING_BACK);
+	assert_int_equal(l.job_count, 0);
+	lab_sleep(&l, MIN(30)); /* long after every approval's end: only whose they are matters */
+	lab_sign_init(&l, &g, "op-1", lab_op(&l)->plan_hash, "carol", "on_call", "approve");
+	lab_seal(&g);
+	assert_true(lab_send(&l, &g));
+	lab_settle(&l);
+	lab_state_is(&l, WR_OP_ROLLING_BACK);
+	for (unsigned i = 0; i < 8 && l.job_count; i++) lab_finish(&l, WR_OUT_DONE);
+	assert_int_equal(step(&l, FENCE)->state, WR_SS_UNDONE);
+	assert_true(wr_op_final(lab_op(&l)->state));
+	lab_free(&l);
+}
+
 /* ---- a crash inside a unit ---- */
 
 /* Someone says `what`, and the crash leaves only that it was said. */
@@ -671,6 +700,7 @@ int main(void)
 	    cmocka_unit_test(a_ruling_about_to_expire),
 	    cmocka_unit_test(a_proposal_beside_its_plan),
 	    cmocka_unit_test(any_receipts),
+	    cmocka_unit_test(a_way_back_without_an_approver),
 	    cmocka_unit_test(a_hold_cut_off),
 	    cmocka_unit_test(a_hold_cut_off_going_back),
 	    cmocka_unit_test(an_abort_cut_off),
