@@ -192,7 +192,7 @@ def sizes_while_it_runs(w):
     t.resize(40, 10)
     t.wait("needs 60x16; this is 40x10")
     t.resize(20, 5)
-    t.wait("20x5. q quits")
+    t.wait("20x5")
     t.resize(80, 24)
     t.wait("1 Regions", "5 Next")
     t.resize(40, 10)
