@@ -8,6 +8,7 @@
 
 #include "act/internal.h"
 #include "warroom/json.h"
+#include "warroom/text.h"
 
 #define EVERY_MIN_MS     100
 #define EVERY_DEFAULT_MS 1000
@@ -38,6 +39,18 @@ static wr_expr *parse_until(const json_t *spec, wr_err *err)
 	return e;
 }
 
+/* "value 53, ", or nothing. */
+static void value_text(char *out, size_t size, const wr_value *v)
+{
+	char clean[64];
+	if (v->type == WR_V_NUM)
+		snprintf(out, size, "value %.6g, ", v->num);
+	else if (v->type == WR_V_BOOL)
+		snprintf(out, size, "value %s, ", v->truth ? "true" : "false");
+	else if (v->type == WR_V_STR)
+		snprintf(out, size, "value %s, ", wr_sanitise_to(clean, sizeof clean, v->str));
+}
+
 static void look_once(const wr_act_io *io, const json_t *spec, const wr_expr *until, look *out)
 {
 	const json_t *http = json_object_get(spec, "http"), *exec = json_object_get(spec, "exec");
@@ -62,12 +75,15 @@ static void look_once(const wr_act_io *io, const json_t *spec, const wr_expr *un
 	const char *answer = out->truth == WR_TRUE    ? "it is so"
 	                     : out->truth == WR_FALSE ? "it is not so"
 	                                              : "it cannot be told";
+	char value[96] = "";
+	value_text(value, sizeof value, &vars.value);
 	if (*a.error)
 		snprintf(out->text, sizeof out->text, "%s: %.150s", answer, a.error);
 	else if (a.exit_code >= 0)
-		snprintf(out->text, sizeof out->text, "%s: exit code %d", answer, (int)a.exit_code);
+		snprintf(out->text, sizeof out->text, "%s: %sexit code %d", answer, value,
+		         (int)a.exit_code);
 	else
-		snprintf(out->text, sizeof out->text, "%s: status %d", answer, (int)a.status);
+		snprintf(out->text, sizeof out->text, "%s: %sstatus %d", answer, value, (int)a.status);
 	wr_act_answer_free(&a);
 }
 
