@@ -3,9 +3,11 @@
 #include "client.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "warroom/json.h"
 #include "warroom/limits.h"
@@ -125,6 +127,15 @@ static void refuse(const json_t *answer, long status, wr_err *err)
 	wr_fail(err, code, "%s%s%s", rule, *rule ? ": " : "", text);
 }
 
+/* libcurl says "Couldn't connect" whatever it was. */
+static const char *why_not(const char *path)
+{
+	if (access(path, W_OK) == 0) return "nobody answers; is warroomd running?";
+	if (errno == EACCES) return "permission denied; it is for its owner and group (socket_group)";
+	if (errno == ENOENT) return "there is no such socket; is warroomd running?";
+	return strerror(errno);
+}
+
 static json_t *read_answer(const client *c, CURLcode rc, const wr_buf *answer, wr_err *err)
 {
 	long status = 0;
@@ -139,8 +150,8 @@ static json_t *read_answer(const client *c, CURLcode rc, const wr_buf *answer, w
 		return NULL;
 	}
 	if (rc != CURLE_OK) {
-		wr_fail(err, WR_E_UNAVAILABLE, "cannot reach the engine at %s: %s; is warroomd running?",
-		        c->socket, curl_easy_strerror(rc));
+		wr_fail(err, WR_E_UNAVAILABLE, "cannot reach the engine at %s: %s", c->socket,
+		        rc == CURLE_COULDNT_CONNECT ? why_not(c->socket) : curl_easy_strerror(rc));
 		return NULL;
 	}
 	json_t *result = wr_json_parse(wr_buf_cstr(answer), answer->len, err);

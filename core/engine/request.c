@@ -180,7 +180,7 @@ static void answer_operation(engine *e, request *r)
 }
 
 struct collect {
-	json_t *list;
+	json_t *list, *texts;
 	int64_t left;
 	size_t bytes;
 };
@@ -191,7 +191,10 @@ static int collect_receipt(void *ctx, const wr_receipt *rc)
 	if (c->left-- <= 0 || c->bytes >= RECEIPTS_BYTES) return 1;
 	c->bytes += rc->len;
 	json_t *one = wr_receipt_json(rc);
-	if (one) json_array_append_new(c->list, one);
+	char text[224];
+	receipt_sentence(rc, text, sizeof text);
+	if (one && json_array_append_new(c->list, one) == 0)
+		(void)json_array_append_new(c->texts, json_string(text));
 	return 0;
 }
 
@@ -212,18 +215,19 @@ static void answer_receipts(engine *e, request *r)
 	}
 	if (from < 0) from = head.count + from;
 	if (from < 0) from = 0;
-	struct collect c = {.list = json_array(), .left = limit};
+	struct collect c = {.list = json_array(), .texts = json_array(), .left = limit};
 	wr_err err = {0};
 	if (wr_ledger_read(e->ledger, from, collect_receipt, &c, &err) < 0) {
 		json_decref(c.list);
+		json_decref(c.texts);
 		request_error(e, r, 503, wr_err_name(err.code), "", "%s", err.msg);
 		return;
 	}
 	char hex[WR_HEX_LEN];
 	wr_hex(hex, head.hash, sizeof head.hash);
 	request_json(e, r, 200,
-	             json_pack("{s:o, s:{s:I, s:s}}", "receipts", c.list, "head", "count",
-	                       (json_int_t)head.count, "hash", hex));
+	             json_pack("{s:o, s:o, s:{s:I, s:s}}", "receipts", c.list, "texts", c.texts, "head",
+	                       "count", (json_int_t)head.count, "hash", hex));
 }
 
 void engine_request(engine *e, msg *m)

@@ -22,7 +22,9 @@ class Terminal:
         self.name = f"warroom-{os.getpid()}-{Terminal.count}"
         variables = {"TERM": term, "LC_ALL": "C.UTF-8", "NO_COLOR": "", "WARROOM_THEME": "", **(env or {})}
         line = "exec 2>&1; env " + " ".join(f"{k}={shlex.quote(v)}" for k, v in variables.items())
-        line += " " + " ".join(shlex.quote(a) for a in argv) + "; echo \"ended with $?\"; stty -a; exec sleep 1000"
+        line += " " + " ".join(shlex.quote(a) for a in argv) + "; echo \"ended with $?\"; "
+        # In one line, so that it is seen whole on the smallest screen.
+        line += "stty -a | grep -owE -- '-?(icanon|echo)' | tr '\\n' ' '; exec sleep 1000"
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height), line)
         self.tmux("set", "-g", "status", "off")
         self.tmux("set", "-g", "escape-time", "0")

@@ -63,14 +63,13 @@ const verb verbs[] = {
      "  tail          the last receipts (-n N, default 20); --watch follows\n  show SEQ      one "
      "receipt, whole\n",
      verb_ledger},
-    {"config", "check FILE", "all errors and warnings of a configuration",
+    {"config", "check [FILE]", "all errors and warnings of a configuration",
      "Exit 0: no error (warnings are printed); 2: errors.\n", verb_config},
     {"key", "new NAME [FILE] | show FILE",
      "make or show a sealed key, for people without an SSH key",
      "  new alice [alice.key]   asks a passphrase twice, prints the allowed_signers line\n",
      verb_key},
-    {"demo", "",
-     "a simulated platform with an outage coming, two operators, and this program on it",
+    {"demo", "", "a simulated platform, an outage coming, two operators, the screen",
      "  --auto   play the failover and the failback in text; exit 0 only if both completed and the "
      "ledger verifies\n",
      verb_demo},
@@ -88,16 +87,19 @@ static const verb *find_verb(const char *name)
 
 static void print_verb_help(const verb *v)
 {
-	printf("usage: warroom %s %s\n\n%s\n\n%s\nCommon: --socket PATH, --config FILE, --json, "
+	printf("usage: warroom %s%s%s\n\n%s\n\n%s\nCommon: --socket PATH, --config FILE, --json, "
 	       "--ascii, -h\n",
-	       v->name, v->operands, v->summary, v->help);
+	       v->name, *v->operands ? " " : "", v->operands, v->summary, v->help);
 }
 
 int verb_help(cli *c)
 {
 	if (c->argc > 0) {
 		const verb *v = find_verb(c->argv[0]);
-		if (!v) return cli_usage(c, "no verb %s", c->argv[0]);
+		if (!v) {
+			fprintf(stderr, "warroom: no verb \"%.40s\"; see warroom help\n", c->argv[0]);
+			return EXIT_USAGE;
+		}
 		print_verb_help(v);
 		return EXIT_OK;
 	}
@@ -169,6 +171,13 @@ bool cli_unicode(const cli *c)
 	return !c->ascii && !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
 
+static const char *first_error(const wr_findings *f)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (f->items[i].is_error) return f->items[i].text;
+	return "";
+}
+
 int cli_socket(const cli *c, char *out, size_t size, wr_err *err)
 {
 	const char *env = getenv("WARROOM_SOCKET");
@@ -191,8 +200,9 @@ int cli_socket(const cli *c, char *out, size_t size, wr_err *err)
 	else
 		rc = wr_fail(
 		    err, WR_E_INVALID,
-		    "%s has %zu errors (see warroom config check %s); or name the engine with --socket",
-		    path, f.errors, path);
+		    "the engine's socket is named in %s, and that has %zu error%s, first: %.300s; warroom "
+		    "config check %s says all, and --socket or WARROOM_SOCKET names the socket without it",
+		    path, f.errors, f.errors == 1 ? "" : "s", f.count ? first_error(&f) : "", path);
 	wr_findings_free(&f);
 	wr_config_free(cfg);
 	return rc;

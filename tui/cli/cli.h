@@ -74,6 +74,8 @@ typedef struct passphrase {
 	char *text;
 	size_t len;
 } passphrase;
+/* passphrase_possible: is there somewhere to read it from? Nothing is read. */
+WR_CHECKED int passphrase_possible(wr_err *err);
 WR_CHECKED int passphrase_read(passphrase *p, const char *prompt, wr_err *err);
 void passphrase_free(passphrase *p);
 

@@ -31,13 +31,17 @@ static int from_file(passphrase *p, const char *path, wr_err *err)
 	return 0;
 }
 
+static int no_terminal(wr_err *err)
+{
+	return wr_fail(err, WR_E_INVALID,
+	               "no terminal to ask the passphrase on: set WARROOM_PASSPHRASE_FILE, or sign "
+	               "with ssh-keygen");
+}
+
 static int from_terminal(passphrase *p, const char *prompt, wr_err *err)
 {
 	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-	if (tty < 0)
-		return wr_fail(err, WR_E_DENIED,
-		               "no terminal to ask the passphrase on: set WARROOM_PASSPHRASE_FILE, or sign "
-		               "with ssh-keygen");
+	if (tty < 0) return no_terminal(err);
 	struct termios old, quiet;
 	bool have = tcgetattr(tty, &old) == 0;
 	quiet = old;
@@ -52,6 +56,16 @@ static int from_terminal(passphrase *p, const char *prompt, wr_err *err)
 	(void)!write(tty, "\n", 1);
 	close(tty);
 	return n < 0 ? wr_fail(err, WR_E_IO, "the terminal cannot be read") : 0;
+}
+
+int passphrase_possible(wr_err *err)
+{
+	const char *file = getenv("WARROOM_PASSPHRASE_FILE");
+	if (file && *file) return 0;
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (tty < 0) return no_terminal(err);
+	close(tty);
+	return 0;
 }
 
 int passphrase_read(passphrase *p, const char *prompt, wr_err *err)

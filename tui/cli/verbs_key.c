@@ -23,7 +23,8 @@ static int print_public(const cli *c, const char *principal, const wr_pubkey *pu
 		cli_print_json(j);
 		json_decref(j);
 	} else {
-		printf("%s\nallowed_signers line:\n%s namespaces=\"" WR_NS_APPROVAL "\" %s\n",
+		printf("fingerprint %s\nthe line for allowed_signers:\n%s namespaces=\"" WR_NS_APPROVAL
+		       "\" %s\n",
 		       pub->fingerprint, principal, wr_buf_cstr(&line));
 	}
 	wr_buf_free(&line);
@@ -36,7 +37,8 @@ static int create_file(const char *path, const wr_buf *text, wr_err *err)
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return wr_fail(err, errno == EEXIST ? WR_E_CONFLICT : WR_E_IO, "%s: %s", path,
-		               errno == EEXIST ? "exists; a key is never overwritten" : strerror(errno));
+		               errno == EEXIST ? "exists; a key is never overwritten: name another file"
+		                               : strerror(errno));
 	int rc = wr_write_all(fd, text->data, text->len, err);
 	if (rc == 0 && fsync(fd) != 0) rc = wr_fail(err, WR_E_IO, "%s: %s", path, strerror(errno));
 	close(fd);
@@ -72,7 +74,8 @@ static int key_new(cli *c)
 	wr_buf text = WR_BUF_INIT(WR_SECRET_MAX);
 	wr_pubkey pub;
 	int rc = access(path, F_OK) == 0
-	             ? wr_fail(&err, WR_E_CONFLICT, "%s exists; a key is never overwritten", path)
+	             ? wr_fail(&err, WR_E_CONFLICT,
+	                       "%s exists; a key is never overwritten: name another file", path)
 	             : 0;
 	if (rc == 0) rc = ask_twice(&p, &err);
 	if (rc == 0) rc = wr_seal_new(&text, &pub, name, p.text, p.len, WR_SEAL_MODERATE, &err);

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/lines.h"
 #include "warroom/json.h"
 #include "warroom/ledger.h"
 
@@ -44,11 +44,16 @@ static int verify(cli *c)
 	return ok ? EXIT_OK : EXIT_NO;
 }
 
-static void print_line(const json_t *r)
+static void print_line(const cli *c, const json_t *r, const char *text)
 {
-	printf("%6lld  %s  %-26s %s\n", (long long)wr_json_int(r, "seq", -1),
-	       wr_json_str(r, "timestamp", ""), wr_json_str(r, "operation", ""),
-	       wr_json_str(r, "actor", ""));
+	say(c, stdout, "%6lld  %.23sZ  %-26s %s\n", (long long)wr_json_int(r, "seq", -1),
+	    wr_json_str(r, "timestamp", ""), wr_json_str(r, "operation", ""), text);
+}
+
+static const char *sentence(const json_t *answer, size_t i)
+{
+	const char *text = json_string_value(json_array_get(json_object_get(answer, "texts"), i));
+	return text ? text : "";
 }
 
 static json_t *fetch(cli *c, int64_t from, int64_t limit, int *rc)
@@ -74,7 +79,7 @@ static int tail(cli *c)
 				if (c->json)
 					cli_print_json(r);
 				else
-					print_line(r);
+					print_line(c, r, sentence(a, i));
 			}
 		from = wr_json_int(json_object_get(a, "head"), "count", 0);
 		json_decref(a);
@@ -124,6 +129,7 @@ static int show(cli *c)
 	if (c->json) {
 		cli_print_json(r);
 	} else {
+		say(c, stdout, "%s\n\n", sentence(a, 0));
 		const char *key;
 		json_t *v;
 		json_object_foreach (r, key, v) {

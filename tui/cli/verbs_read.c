@@ -2,102 +2,127 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
-#include "warroom/clock.h"
+#include "cli/lines.h"
 #include "warroom/json.h"
 #include "warroom/model.h"
 
-static const char *duration(char *buf, size_t size, int64_t ms)
-{
-	if (ms < 0)
-		snprintf(buf, size, "-");
-	else
-		wr_duration_format(buf, size, ms);
-	return buf;
-}
-
-static void print_region(const json_t *r)
+static void print_region(const cli *c, const json_t *r)
 {
 	char d[24];
-	printf("%-16s %-8s %-9s %8s  weight %3lld  ", wr_json_str(r, "name", "?"),
-	       wr_json_str(r, "role", "?"), wr_json_str(r, "verdict", "?"),
-	       duration(d, sizeof d, wr_json_int(r, "since_ms", -1)),
-	       (long long)wr_json_int(r, "weight", -1));
+	int64_t weight = wr_json_int(r, "weight", -1);
+	say(c, stdout, "%-16s %-8s %-9s for %-10s", wr_json_str(r, "name", "?"),
+	    wr_json_str(r, "role", "?"), wr_json_str(r, "verdict", "?"),
+	    say_ms(d, wr_json_int(r, "since_ms", -1)));
+	if (weight >= 0)
+		say(c, stdout, " weight %3lld %%", (long long)weight);
+	else
+		say(c, stdout, " weight     -");
 	size_t i;
 	json_t *cls;
 	json_array_foreach (json_object_get(r, "classes"), i, cls) {
 		const char *s = wr_json_str(cls, "status", "");
-		printf("%s %s  ", wr_json_str(cls, "abbr", "?"),
-		       !strcmp(s, "clear")      ? "ok"
-		       : !strcmp(s, "breached") ? "BREACHED"
-		                                : "no-data");
+		say(c, stdout, "  %s %s", wr_json_str(cls, "abbr", "?"),
+		    !strcmp(s, "clear")      ? "ok"
+		    : !strcmp(s, "breached") ? "BREACHED"
+		                             : "no data");
 	}
-	printf("\n");
+	say(c, stdout, "\n");
 }
 
-static void print_status(const json_t *s)
+static void print_incident(const cli *c, const json_t *s)
 {
 	char d[24];
-	const json_t *inc = json_object_get(s, "incident"), *loss = json_object_get(s, "loss"),
-	             *iso = json_object_get(s, "isolation");
-	const json_t *led = json_object_get(s, "ledger");
+	const json_t *inc = json_object_get(s, "incident"), *rto = json_object_get(s, "rto");
+	int64_t left_ms = wr_json_int(rto, "left_ms", 0);
+	if (!json_is_object(inc)) {
+		say(c, stdout, "no incident\n");
+		return;
+	}
+	say(c, stdout, "%s %s, impact %s", wr_json_str(inc, "id", ""), wr_json_str(inc, "title", ""),
+	    say_ms(d, wr_json_int(inc, "impact_ms", -1)));
+	if (wr_json_int(rto, "target_ms", 0) > 0 && wr_json_bool(rto, "running", true))
+		say(c, stdout, "%s%s%s", left_ms < 0 ? ", RTO missed by " : ", RTO ",
+		    say_ms(d, left_ms < 0 ? -left_ms : left_ms), left_ms < 0 ? "" : " left");
+	say(c, stdout, "\n");
+}
+
+/* What is under way, else the last one that ended; and what each waits for. */
+static size_t print_operations(const cli *c, const json_t *s)
+{
+	size_t i, open = 0;
+	json_t *op, *last = NULL;
+	json_array_foreach (json_object_get(s, "operations"), i, op) {
+		if (op_is_over(op)) {
+			if (!last) last = op;
+			continue;
+		}
+		say_operation(c, op);
+		say_waits(c, op);
+		open++;
+	}
+	if (!open && last) say_operation(c, last);
+	return open;
+}
+
+static void print_ledger(const cli *c, const json_t *led)
+{
+	char d[24];
+	bool ok = wr_json_bool(led, "ok", false);
+	int64_t age_ms = wr_json_int(led, "verified_age_ms", -1), count = wr_json_int(led, "count", 0);
+	say(c, stdout, "ledger %s: %lld receipt%s, %s", wr_json_str(led, "chain", ""), (long long)count,
+	    count == 1 ? "" : "s", ok ? "chain ok" : wr_json_str(led, "reason", "NOT OK"));
+	if (ok && age_ms >= 0) say(c, stdout, ", verified %s ago", say_ms(d, age_ms));
+	say(c, stdout, "\n");
+}
+
+static void print_status(const cli *c, const json_t *s)
+{
+	char t[32];
+	const json_t *loss = json_object_get(s, "loss"), *iso = json_object_get(s, "isolation");
 	size_t i;
 	json_t *x;
-	printf("%s  %s\n", wr_json_str(s, "platform", "?"), wr_json_str(s, "now", ""));
-	if (*wr_json_str(s, "banner", "")) printf("ENGINE: %s\n", wr_json_str(s, "banner", ""));
+	say(c, stdout, "%s  %s\n", wr_json_str(s, "platform", "?"),
+	    say_time(t, wr_json_str(s, "now", "")));
+	if (*wr_json_str(s, "banner", "")) say(c, stdout, "ENGINE: %s\n", wr_json_str(s, "banner", ""));
 	if (wr_json_bool(iso, "isolated", false))
-		printf("OBSERVER ISOLATED: %s\n", wr_json_str(iso, "reason", ""));
-	if (json_is_object(inc))
-		printf("%s %s, impact %s, RTO left %s\n", wr_json_str(inc, "id", ""),
-		       wr_json_str(inc, "title", ""),
-		       duration(d, sizeof d, wr_json_int(inc, "impact_ms", -1)),
-		       wr_json_int(json_object_get(s, "rto"), "left_ms", 0) < 0
-		           ? "MISSED"
-		           : duration((char[24]){0}, 24,
-		                      wr_json_int(json_object_get(s, "rto"), "left_ms", 0)));
-	else
-		printf("no incident\n");
-	json_array_foreach (json_object_get(s, "regions"), i, x) print_region(x);
-	if (json_is_object(loss)) printf("loss if moved now: %s\n", wr_json_str(loss, "text", ""));
+		say(c, stdout, "OBSERVER ISOLATED, it could be us: %s\n", wr_json_str(iso, "reason", ""));
+	print_incident(c, s);
+	json_array_foreach (json_object_get(s, "regions"), i, x) print_region(c, x);
+	if (json_is_object(loss))
+		say(c, stdout, "lost if %s moved to %s now: %s\n", wr_json_str(loss, "from", ""),
+		    wr_json_str(loss, "to", ""), wr_json_str(loss, "text", ""));
+	bool busy = print_operations(c, s) > 0;
 	json_array_foreach (json_object_get(s, "actions"), i, x)
-		printf("%s %s -> %s: %lld of %lld guards pass%s%s\n", wr_json_str(x, "action", ""),
-		       wr_json_str(x, "from", ""), wr_json_str(x, "to", ""),
-		       (long long)wr_json_int(x, "passed", 0), (long long)wr_json_int(x, "total", 0),
-		       wr_json_bool(x, "possible", false) ? "" : "; blocked by ",
-		       wr_json_str(x, "reason", ""));
-	json_array_foreach (json_object_get(s, "operations"), i, x) {
-		if (i >= 3) break;
-		printf("%s %s %s -> %s: %s %s\n", wr_json_str(x, "id", ""), wr_json_str(x, "action", ""),
-		       wr_json_str(x, "from", ""), wr_json_str(x, "to", ""), wr_json_str(x, "state", ""),
-		       wr_json_str(x, "held_reason", ""));
-	}
-	printf("ledger %s: %lld receipts, %s\n", wr_json_str(led, "chain", ""),
-	       (long long)wr_json_int(led, "count", 0),
-	       wr_json_bool(led, "ok", false) ? "chain ok" : wr_json_str(led, "reason", "NOT OK"));
+		if (!busy) say_action(c, x);
+	print_ledger(c, json_object_get(s, "ledger"));
 }
 
 /* What a watcher is told: one line when something that matters changes. */
-static void watch_line(const json_t *s, char *last, size_t size)
+static void watch_line(const cli *c, const json_t *s, char *last, size_t size)
 {
 	wr_buf b = WR_BUF_INIT(4096);
 	size_t i;
 	json_t *x;
-	json_array_foreach (json_object_get(s, "regions"), i, x)
-		wr_buf_addf(&b, "%s %s %s weight %lld; ", wr_json_str(x, "name", ""),
-		            wr_json_str(x, "role", ""), wr_json_str(x, "verdict", ""),
-		            (long long)wr_json_int(x, "weight", -1));
+	json_array_foreach (json_object_get(s, "regions"), i, x) {
+		int64_t weight = wr_json_int(x, "weight", -1);
+		wr_buf_addf(&b, "%s%s %s %s", i ? "; " : "", wr_json_str(x, "name", ""),
+		            wr_json_str(x, "role", ""), wr_json_str(x, "verdict", ""));
+		if (weight >= 0) wr_buf_addf(&b, " weight %lld %%", (long long)weight);
+	}
 	json_t *op = json_array_get(json_object_get(s, "operations"), 0);
 	if (op) {
 		int64_t cur = wr_json_int(op, "current", -1);
 		const json_t *step =
 		    cur >= 0 ? json_array_get(json_object_get(op, "steps"), (size_t)cur) : NULL;
-		wr_buf_addf(&b, "%s %s %s%s%s", wr_json_str(op, "id", ""), wr_json_str(op, "action", ""),
-		            wr_json_str(op, "state", ""), step ? " step " : "",
+		wr_buf_addf(&b, "; %s %s %s%s%s", wr_json_str(op, "id", ""), wr_json_str(op, "action", ""),
+		            wr_json_str(op, "state", ""), step ? ", step " : "",
 		            wr_json_str(step, "name", ""));
 	}
-	if (*wr_json_str(s, "banner", "")) wr_buf_addf(&b, " ENGINE: %s", wr_json_str(s, "banner", ""));
+	if (*wr_json_str(s, "banner", ""))
+		wr_buf_addf(&b, "; ENGINE: %s", wr_json_str(s, "banner", ""));
 	if (strcmp(wr_buf_cstr(&b), last) != 0) {
-		printf("%s  %s\n", wr_json_str(s, "now", ""), wr_buf_cstr(&b));
+		char t[32];
+		say(c, stdout, "%s  %s\n", say_time(t, wr_json_str(s, "now", "")), wr_buf_cstr(&b));
 		fflush(stdout);
 		snprintf(last, size, "%s", wr_buf_cstr(&b));
 	}
@@ -119,7 +144,7 @@ static int watch(cli *c)
 			if (c->json)
 				cli_print_json(s);
 			else
-				watch_line(s, last, sizeof last);
+				watch_line(c, s, last, sizeof last);
 		}
 		json_decref(s);
 	}
@@ -127,6 +152,7 @@ static int watch(cli *c)
 
 int verb_status(cli *c)
 {
+	if (c->argc) return cli_usage(c, "status takes no operand, but there is \"%.40s\"", c->argv[0]);
 	if (c->watch) return watch(c);
 	int rc = EXIT_OK;
 	json_t *s = cli_call(c, "/v1/state", NULL, &rc);
@@ -134,7 +160,7 @@ int verb_status(cli *c)
 	if (c->json)
 		cli_print_json(s);
 	else
-		print_status(s);
+		print_status(c, s);
 	json_decref(s);
 	return EXIT_OK;
 }
@@ -166,7 +192,10 @@ static int action_path(cli *c, const char *route, wr_buf *path)
 		json_decref(s);
 		if (!found)
 			return cli_usage(
-			    c, "no such action is a candidate now: name the regions with --from and --to");
+			    c,
+			    "\"%.40s\" is not possible from where the primary is now: an action is failover, "
+			    "failback or a runbook's name; --from and --to name other regions",
+			    c->argv[0]);
 	}
 	wr_buf_adds(path, route);
 	client_query(path, "action", c->argv[0]);
@@ -174,6 +203,27 @@ static int action_path(cli *c, const char *route, wr_buf *path)
 	client_query(path, "to", to);
 	client_query(path, "runbook", c->runbook);
 	return EXIT_OK;
+}
+
+static void print_guard(const cli *c, const json_t *g)
+{
+	const char *verdict = wr_json_str(g, "verdict", ""), *flip = wr_json_str(g, "flip", "");
+	bool blocks = wr_json_bool(g, "blocking", true), pass = !strcmp(verdict, "PASS");
+	say(c, stdout, "%-12s %-16s %s; needs: %s%s\n", verdict, wr_json_str(g, "name", ""),
+	    wr_json_str(g, "observed", ""), wr_json_str(g, "threshold", ""),
+	    pass || blocks ? "" : "  (does not block)");
+	if (!pass && blocks && *flip && strcmp(flip, wr_json_str(g, "threshold", "")) != 0)
+		say(c, stdout, "%-12s %-16s to change it: %s\n", "", "", flip);
+}
+
+static void print_why(const cli *c, const json_t *a)
+{
+	size_t i;
+	json_t *g;
+	say_action(c, a);
+	say(c, stdout, "runbook %s; lost if it were done now: %s\n\n", wr_json_str(a, "runbook", ""),
+	    wr_json_str(json_object_get(a, "loss"), "text", ""));
+	json_array_foreach (json_object_get(a, "guards"), i, g) print_guard(c, g);
 }
 
 int verb_why(cli *c)
@@ -187,21 +237,7 @@ int verb_why(cli *c)
 	if (c->json) {
 		cli_print_json(a);
 	} else {
-		printf("%s %s -> %s (%s): %lld of %lld guards pass, %lld block\n",
-		       wr_json_str(a, "action", ""), wr_json_str(a, "from", ""), wr_json_str(a, "to", ""),
-		       wr_json_str(a, "runbook", ""), (long long)wr_json_int(a, "passed", 0),
-		       (long long)wr_json_int(a, "total", 0), (long long)wr_json_int(a, "blocking", 0));
-		printf("loss if moved now: %s\n\n", wr_json_str(json_object_get(a, "loss"), "text", ""));
-		size_t i;
-		json_t *g;
-		json_array_foreach (json_object_get(a, "guards"), i, g) {
-			const char *v = wr_json_str(g, "verdict", "");
-			printf("%-12s %-20s %s (needs %s)%s\n", v, wr_json_str(g, "name", ""),
-			       wr_json_str(g, "observed", ""), wr_json_str(g, "threshold", ""),
-			       wr_json_bool(g, "blocking", true) ? "" : "  [advisory]");
-			if (strcmp(v, "PASS") != 0 && *wr_json_str(g, "flip", ""))
-				printf("%-12s %-20s would change it: %s\n", "", "", wr_json_str(g, "flip", ""));
-		}
+		print_why(c, a);
 	}
 	json_decref(a);
 	return possible ? EXIT_OK : EXIT_NO;
@@ -217,8 +253,7 @@ int verb_plan(cli *c)
 	if (c->json)
 		cli_print_json(p);
 	else
-		printf("%s\nplan %s\nwords %s\nNothing was done.\n", wr_json_str(p, "text", ""),
-		       wr_json_str(p, "plan_hash", ""), wr_json_str(p, "words", ""));
+		say(c, stdout, "%s\nNothing was done.\n", wr_json_str(p, "text", ""));
 	json_decref(p);
 	return EXIT_OK;
 }
@@ -241,7 +276,7 @@ static json_t *findings_json(const wr_findings *f)
 int verb_config(cli *c)
 {
 	if (c->argc < 1 || strcmp(c->argv[0], "check") != 0 || c->argc > 2)
-		return cli_usage(c, "use: config check FILE");
+		return cli_usage(c, "use: config check [FILE]");
 	const char *path = c->argc == 2 ? c->argv[1] : c->config ? c->config : "warroom.yaml";
 	wr_findings f = {0};
 	wr_config *cfg = wr_config_load(path, &f);
@@ -252,7 +287,8 @@ int verb_config(cli *c)
 		json_decref(j);
 	} else {
 		wr_findings_print(&f, stdout);
-		printf("%s: %zu errors, %zu warnings\n", path, f.errors, f.warnings);
+		printf("%s: %zu error%s, %zu warning%s\n", path, f.errors, f.errors == 1 ? "" : "s",
+		       f.warnings, f.warnings == 1 ? "" : "s");
 	}
 	wr_findings_free(&f);
 	wr_config_free(cfg);

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/lines.h"
 #include "operator.h"
 #include "warroom/io.h"
 #include "warroom/json.h"
@@ -31,14 +31,63 @@ static int principal_of_key(const char *key_file, char out[static 64], wr_err *e
 	return rc;
 }
 
-static void show_before_signing(const json_t *ch)
+/* What a decision that is not about the whole plan does. */
+static const char *meaning_of(const char *decision)
 {
-	fprintf(stderr, "%s %s for %s (%s), as %s %s\n", wr_json_str(ch, "decision", ""),
-	        wr_json_str(ch, "operation_id", ""), wr_json_str(ch, "words", ""),
-	        wr_json_str(ch, "plan_hash", ""), wr_json_str(ch, "principal", ""),
-	        wr_json_str(ch, "role", ""));
-	fprintf(stderr, "%s\nexpected loss: %s\n", wr_json_str(ch, "text", ""),
-	        wr_json_str(json_object_get(ch, "loss"), "text", "unknown"));
+	static const struct {
+		const char *decision, *means;
+	} all[] = {
+	    {"deny", "it will not start; there is no way back to this proposal"},
+	    {"hold", "the running step ends, and nothing new starts"},
+	    {"resume", "it goes on with the next step"},
+	    {"abort", "it stops, and what was done is undone in reverse order"},
+	    {"rule:", "a second person must say the same"},
+	    {"tick:", "the manual step counts as done"},
+	};
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		size_t n = strlen(all[i].decision);
+		if (!strncmp(decision, all[i].decision, n) && (!decision[n] || decision[n - 1] == ':'))
+			return all[i].means;
+	}
+	return NULL;
+}
+
+/* The whole plan where it is signed; for the rest, what it does. The summary comes last, where the
+ * passphrase is asked. */
+static void show_before_signing(const cli *c, const json_t *ch)
+{
+	const char *decision = wr_json_str(ch, "decision", "");
+	const char *means = meaning_of(decision);
+	if (!means) say(c, stderr, "%s\n", wr_json_str(ch, "text", ""));
+	say(c, stderr, "%s signs: %s %s, as %s\n", wr_json_str(ch, "principal", ""), decision,
+	    wr_json_str(ch, "operation_id", ""), wr_json_str(ch, "role", ""));
+	say(c, stderr, "words: %s\n", wr_json_str(ch, "words", ""));
+	if (means)
+		say(c, stderr, "so: %s\n", means);
+	else
+		say(c, stderr, "expected loss: %s\n",
+		    wr_json_str(json_object_get(ch, "loss"), "text", "unknown"));
+}
+
+/* What was recorded, and what the operation waits for now. */
+static void show_answer(cli *c, const json_t *answer)
+{
+	char path[64];
+	int rc = EXIT_OK;
+	const char *id = wr_json_str(answer, "operation_id", "");
+	if (c->json) {
+		cli_print_json(answer);
+		return;
+	}
+	say(c, stdout, "%s of %s is recorded\n", wr_json_str(answer, "decision", ""), id);
+	snprintf(path, sizeof path, "/v1/operations/%.40s", id);
+	json_t *now = cli_call(c, path, NULL, &rc);
+	const json_t *op = json_object_get(now, "operation");
+	if (op) {
+		say_operation(c, op);
+		say_waits(c, op);
+	}
+	json_decref(now);
 }
 
 static int sign_with_key(cli *c, const intent *asked)
@@ -46,13 +95,20 @@ static int sign_with_key(cli *c, const intent *asked)
 	char owner[64];
 	wr_err err = {0};
 	intent in = *asked;
-	if (principal_of_key(c->key, owner, &err) != 0) return cli_error(c, &err);
+	if (principal_of_key(c->key, owner, &err) != 0) {
+		(void)cli_error(c, &err);
+		return EXIT_USAGE;
+	}
+	if (c->principal && strcmp(c->principal, owner) != 0)
+		return cli_usage(c, "%s is the key of %s, not of %.63s", c->key, owner, c->principal);
+	/* Before a draft is made that nobody could sign. */
+	if (passphrase_possible(&err) != 0) return cli_error(c, &err);
 	if (!c->principal) in.principal = owner;
 	if (!in.assurance) in.assurance = "separate_session";
 	if (!cli_client(c)) return EXIT_USAGE;
 	json_t *ch = operator_challenge(c->client, &in, &err);
 	if (!ch) return cli_error(c, &err);
-	if (!c->json) show_before_signing(ch);
+	if (!c->json) show_before_signing(c, ch);
 	char prompt[128];
 	snprintf(prompt, sizeof prompt, "Passphrase of %.64s: ", owner);
 	passphrase p = {0};
@@ -62,11 +118,7 @@ static int sign_with_key(cli *c, const intent *asked)
 	passphrase_free(&p);
 	json_decref(ch);
 	if (!answer) return cli_error(c, &err);
-	if (c->json)
-		cli_print_json(answer);
-	else
-		printf("%s %s: %s\n", wr_json_str(answer, "operation_id", ""),
-		       wr_json_str(answer, "decision", ""), wr_json_str(answer, "state", ""));
+	show_answer(c, answer);
 	json_decref(answer);
 	return EXIT_OK;
 }
@@ -97,11 +149,7 @@ static int send_signature(cli *c, const char *id, const char *decision, const ch
 	}
 	wr_buf_free(&sig);
 	if (!answer) return cli_error(c, &err);
-	if (c->json)
-		cli_print_json(answer);
-	else
-		printf("%s %s: %s\n", wr_json_str(answer, "operation_id", ""),
-		       wr_json_str(answer, "decision", ""), wr_json_str(answer, "state", ""));
+	show_answer(c, answer);
 	json_decref(answer);
 	return EXIT_OK;
 }
@@ -110,7 +158,8 @@ static int send_signature(cli *c, const char *id, const char *decision, const ch
 static int decide(cli *c, const char *decision, int operands)
 {
 	bool piped = c->argc == operands + 1;
-	if (c->argc != operands && !piped) return cli_usage(c, "wrong operands");
+	if (c->argc != operands && !piped)
+		return cli_usage(c, "too many operands: the last is - or the file of a signature");
 	if (piped) return send_signature(c, c->argv[0], decision, c->argv[operands]);
 	if (!c->key)
 		return cli_usage(
@@ -128,24 +177,28 @@ static int decide(cli *c, const char *decision, int operands)
 
 int verb_approve(cli *c)
 {
-	return c->argc < 1 ? cli_usage(c, "which operation? warroom pending lists them")
+	return c->argc < 1 ? cli_usage(c, "which operation? warroom pending lists those that wait")
 	                   : decide(c, "approve", 1);
 }
 int verb_deny(cli *c)
 {
-	return c->argc < 1 ? cli_usage(c, "which operation?") : decide(c, "deny", 1);
+	return c->argc < 1 ? cli_usage(c, "which operation? warroom status shows them")
+	                   : decide(c, "deny", 1);
 }
 int verb_hold(cli *c)
 {
-	return c->argc < 1 ? cli_usage(c, "which operation?") : decide(c, "hold", 1);
+	return c->argc < 1 ? cli_usage(c, "which operation? warroom status shows them")
+	                   : decide(c, "hold", 1);
 }
 int verb_resume(cli *c)
 {
-	return c->argc < 1 ? cli_usage(c, "which operation?") : decide(c, "resume", 1);
+	return c->argc < 1 ? cli_usage(c, "which operation? warroom status shows them")
+	                   : decide(c, "resume", 1);
 }
 int verb_abort(cli *c)
 {
-	return c->argc < 1 ? cli_usage(c, "which operation?") : decide(c, "abort", 1);
+	return c->argc < 1 ? cli_usage(c, "which operation? warroom status shows them")
+	                   : decide(c, "abort", 1);
 }
 
 int verb_rule(cli *c)
@@ -171,23 +224,21 @@ static int list_pending(cli *c)
 	if (!s) return rc;
 	json_t *list = json_array(), *op;
 	size_t i;
+	bool none = true;
 	json_array_foreach (json_object_get(s, "operations"), i, op) {
-		const char *state = wr_json_str(op, "state", "");
-		if (!strcmp(state, "proposed") || !strcmp(state, "approved") || !strcmp(state, "held"))
+		if (op_is_over(op) || !op_waits(op)) continue;
+		none = false;
+		if (c->json) {
 			(void)json_array_append(list, op);
+		} else {
+			say_operation(c, op);
+			say_waits(c, op);
+		}
 	}
 	if (c->json)
 		cli_print_json(list);
-	else if (!json_array_size(list))
-		printf("nothing waits for anyone\n");
-	json_array_foreach (list, i, op)
-		if (!c->json)
-			printf("%s  %s  %s %s -> %s  by %s  waiting for %s  %s\n", wr_json_str(op, "id", ""),
-			       wr_json_str(op, "state", ""), wr_json_str(op, "action", ""),
-			       wr_json_str(op, "from", ""), wr_json_str(op, "to", ""),
-			       wr_json_str(op, "proposer", ""),
-			       wr_json_str(json_object_get(op, "quorum"), "missing", ""),
-			       wr_json_str(op, "words", ""));
+	else if (none)
+		say(c, stdout, "nothing waits for anyone\n");
 	json_decref(list);
 	json_decref(s);
 	return EXIT_OK;
@@ -209,7 +260,7 @@ int verb_pending(cli *c)
 	/* Exactly the bytes to sign, no newline: this goes into ssh-keygen. What it means goes to the
 	 * person. */
 	if (!c->json) {
-		if (isatty(STDERR_FILENO) || !isatty(STDOUT_FILENO)) show_before_signing(ch);
+		if (isatty(STDERR_FILENO) || !isatty(STDOUT_FILENO)) show_before_signing(c, ch);
 		fputs(wr_json_str(ch, "message", ""), stdout);
 	} else {
 		cli_print_json(ch);
@@ -227,15 +278,14 @@ static int print_draft(cli *c, const intent *in)
 	if (c->json)
 		cli_print_json(ch);
 	else
-		printf("%s\ndraft %s, words %s, expected loss: %s\nNothing is proposed until someone signs "
-		       "it:\n"
-		       "  warroom pending %s --as %s | ssh-keygen -Y sign -n warroom-approval -f KEY | "
-		       "warroom approve %s -\n",
-		       wr_json_str(ch, "text", ""), wr_json_str(ch, "operation_id", ""),
-		       wr_json_str(ch, "words", ""),
-		       wr_json_str(json_object_get(ch, "loss"), "text", "unknown"),
-		       wr_json_str(ch, "operation_id", ""), in->principal,
-		       wr_json_str(ch, "operation_id", ""));
+		say(c, stdout,
+		    "%s\ndraft %s, expected loss: %s\nNothing is proposed until someone signs it:\n"
+		    "  warroom pending %s --as %s | ssh-keygen -Y sign -n warroom-approval -f KEY | "
+		    "warroom approve %s -\n",
+		    wr_json_str(ch, "text", ""), wr_json_str(ch, "operation_id", ""),
+		    wr_json_str(json_object_get(ch, "loss"), "text", "unknown"),
+		    wr_json_str(ch, "operation_id", ""), in->principal,
+		    wr_json_str(ch, "operation_id", ""));
 	json_decref(ch);
 	return EXIT_OK;
 }

@@ -99,6 +99,10 @@ static bool useful(const scene *s, action_id a, const char **why)
 	case A_PLAN:
 		*why = "no plan: there is no operation and no candidate";
 		return scene_operation(s) || scene_action(s);
+	case A_NEXT:
+		*why = "there is no other one";
+		return json_array_size(json_object_get(
+		           s->state, s->view == VIEW_OPERATION ? "operations" : "actions")) > 1;
 	case A_FILTER:
 		*why = "there is no list here to filter";
 		return lists(s->view);
@@ -154,10 +158,9 @@ static bool hinted(const scene *s, action_id a)
 	case VIEW_PAGE:
 		return a == A_OLDER || a == A_NEWER || (action_table[a].flags & CHANGES);
 	case VIEW_OVERVIEW:
-		return a != A_PLAN && a != A_OPEN && a != A_NEXT &&
-		       (a != A_OPERATION || scene_operation(s) != NULL);
+		return a != A_PLAN && a != A_OPEN && (a != A_OPERATION || scene_operation(s));
 	case VIEW_WHY:
-		return a != A_WHY && a != A_OPEN;
+		return a != A_WHY && a != A_OPEN && (a != A_OPERATION || scene_operation(s));
 	case VIEW_OPERATION:
 		return a != A_OPERATION && a != A_OPEN;
 	case VIEW_RECEIPTS:

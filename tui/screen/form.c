@@ -179,7 +179,7 @@ form *form_open(const scene *s, action_id a, const form_ops *ops, const char **w
 		add_choice(x, "skip it", "skip", "");
 	}
 	if (is_draft(f) || a == A_DENY || a == A_ABORT || a == A_TICK || a == A_HOLD)
-		add_field(f, F_TEXT, a == A_TICK ? "note" : "reason");
+		add_field(f, F_TEXT, a == A_TICK || a == A_HOLD ? "note (optional)" : "reason");
 	return f;
 fail:
 	form_free(f);
@@ -291,7 +291,8 @@ static void sign(form *f)
 static void next_field(form *f)
 {
 	const field *x = &f->fields[f->at];
-	if (x->kind == F_TEXT && x->edit.len < 3 && f->action != A_TICK) {
+	bool optional = f->action == A_TICK || f->action == A_HOLD; /* holding is urgent */
+	if (x->kind == F_TEXT && x->edit.len < 3 && !optional) {
 		snprintf(f->error, sizeof f->error, "say why in a few words: it stays in the record");
 	} else if (x->kind == F_CONFIRM && strcmp(x->edit.text, x->expect) != 0) {
 		snprintf(f->error, sizeof f->error, "that is not it: read it in the title of this dialog");

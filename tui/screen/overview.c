@@ -51,7 +51,7 @@ void draw_record(grid *g, const scene *s, int y)
 	        attested = num(l, "attested_seq", -1);
 	int x = 2, right = g->w - 2;
 	if (!l) {
-		grid_text(g, x, y, right - x, ROLE_DIM, "no record yet");
+		if (s->state) grid_text(g, x, y, right - x, ROLE_DIM, "no record yet");
 		return;
 	}
 	x += grid_textf(g, x, y, 40, ROLE_TEXT, "%s #%s", wr_json_str(l, "chain", "?"),

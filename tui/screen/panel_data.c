@@ -57,28 +57,27 @@ void draw_link(grid *g, const scene *s, rect a, int name_w, const json_t *l)
 void draw_quota(grid *g, rect a, int name_w, const json_t *q)
 {
 	int64_t percent = num(q, "percent", -1), after = num(q, "after_percent", -1);
-	bool ok = is(q, "state", "ok");
-	role r = is(q, "state", "over")   ? ROLE_SEV2
-	         : is(q, "state", "warn") ? ROLE_SEV3
-	         : ok                     ? ROLE_OK
-	                                  : ROLE_UNKNOWN;
-	char t[24];
+	/* Colour is for what needs a look: a quota that is well keeps to the background. */
+	bool ok = is(q, "state", "ok"), over = is(q, "state", "over");
+	role bad = over ? ROLE_SEV2 : is(q, "state", "warn") ? ROLE_SEV3 : ROLE_UNKNOWN;
+	char t[32];
 	int x = a.x, right = a.x + a.w;
 	grid_text(g, x, a.y, name_w, ROLE_TEXT, wr_json_str(q, "name", "?"));
 	x += name_w + 1;
 	if (percent < 0) {
-		grid_textf(g, x, a.y, right - x, r, "no data %s", grid_glyphs()->none);
+		grid_textf(g, x, a.y, right - x, bad, "no data %s", grid_glyphs()->none);
 		return;
 	}
 	snprintf(t, sizeof t, "%lld%%", (long long)percent);
-	grid_right(g, x, a.y, 4, r, t);
+	grid_right(g, x, a.y, 4, ok ? ROLE_TEXT : bad, t);
 	x += 5;
-	if (!ok) grid_text(g, right - 1, a.y, 1, r, grid_glyphs()->warn);
+	grid_text(g, right - 1, a.y, 1, ok ? ROLE_OK : bad,
+	          ok ? grid_glyphs()->ok : grid_glyphs()->warn);
 	snprintf(t, sizeof t, "%s %lld%%", grid_glyphs()->arrow, (long long)after);
 	int after_w = 7, bar = right - 2 - after_w - x;
 	if (bar > 20) bar = 20;
-	if (bar > 2) draw_meter(g, x, a.y, bar, (double)percent / 100, r, ROLE_DIM);
-	if (after >= 0) grid_right(g, x + (bar > 2 ? bar : 0), a.y, after_w, r, t);
+	if (bar > 2) draw_meter(g, x, a.y, bar, (double)percent / 100, ok ? ROLE_INFO : bad, ROLE_DIM);
+	if (after >= 0) grid_right(g, x + (bar > 2 ? bar : 0), a.y, after_w, ok ? ROLE_DIM : bad, t);
 }
 
 json_t *links_used(const scene *s)
@@ -116,7 +115,7 @@ void panel_data(grid *g, const scene *s, rect f, int y, int rows)
 		else if ((size_t)i < m)
 			draw_quota(g, right, qw, quotas[i]);
 	}
-	if (!n) grid_text(g, 2, y + 1, split - 3, ROLE_DIM, "no links");
-	if (!m) grid_text(g, split + 2, y + 1, split - 4, ROLE_DIM, "no quotas");
+	if (s->state && !n) grid_text(g, 2, y + 1, split - 3, ROLE_DIM, "no links");
+	if (s->state && !m) grid_text(g, split + 2, y + 1, split - 4, ROLE_DIM, "no quotas");
 	json_decref(used);
 }

@@ -154,7 +154,8 @@ void panel_regions(grid *g, const scene *s, rect f, int y, int rows, int signals
 	    x = f.x + 2 + name_w + 1 + 8 + 11;
 	char remark[120];
 	if (!n) {
-		grid_text(g, f.x + 2, y, f.w - 4, ROLE_DIM, s->state ? "no regions" : "no data yet");
+		grid_text(g, f.x + 2, y, f.w - 4, ROLE_DIM,
+		          s->state ? "no regions" : "nothing is known yet");
 		return;
 	}
 	grid_text(g, x + 1, f.y, 7, ROLE_DIM, " since ");

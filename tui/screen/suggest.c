@@ -109,7 +109,10 @@ role scene_suggest(const scene *s, char *out, size_t size)
 	const json_t *op = scene_active(s), *a = scene_action(s);
 	const json_t *ledger = json_object_get(s->state, "ledger");
 	out[0] = '\0';
-	if (!s->state) return ROLE_DIM;
+	if (!s->state) {
+		snprintf(out, size, "waiting for the engine");
+		return ROLE_DIM;
+	}
 	if (!s->connected) {
 		snprintf(out, size, "no engine: nothing can be signed from here until it is back");
 		return ROLE_SEV2;
