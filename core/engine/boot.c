@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "warroom/io.h"
 #include "warroom/log.h"
+#include "warroom/verify.h"
 
 #define RUNNER_THREADS 4
 #define OUTPUTS_MAX    256 /* pieces of output between two looks of the main loop */

@@ -6,6 +6,7 @@
 
 #include "engine/engine.h"
 #include "warroom/log.h"
+#include "warroom/verify.h"
 
 #define AUDIT_EVERY_MS 60000
 #define AUDIT_SHARE    20 /* a long ledger is audited less often: a twentieth of the time at most */

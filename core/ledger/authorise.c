@@ -18,6 +18,7 @@
 #include "warroom/io.h"
 #include "warroom/json.h"
 #include "warroom/ledger.h"
+#include "warroom/verify.h"
 #include "warroom/sshsig.h"
 #include "warroom/text.h"
 

@@ -7,6 +7,7 @@
 #include "ledger/chain.h"
 #include "ledger/idset.h"
 #include "warroom/ledger.h"
+#include "warroom/verify.h"
 
 #define WR_ANOMALIES_KEPT 1000
 

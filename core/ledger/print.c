@@ -4,6 +4,7 @@
 
 #include "warroom/json.h"
 #include "warroom/ledger.h"
+#include "warroom/verify.h"
 
 const char *wr_anomaly_name(wr_anomaly_kind k)
 {

@@ -1,4 +1,4 @@
-/* ledger.h: the ledger on disk: append, replay, watch, verify.
+/* ledger.h: the ledger on disk: append, replay, watch. Verification is in verify.h.
  *
  * The store is an interface (DESIGN.md section 13); nothing outside core/ledger knows which one is
  * behind. wr_ledger_open_dir is the file store. One writer thread does group commit: everything
@@ -88,58 +88,5 @@ WR_CHECKED int wr_blob_put(wr_ledger *l, const void *data, size_t len, char hex[
                            wr_err *err);
 WR_CHECKED int wr_blob_get(const char *ledger_dir, const char *hex, wr_buf *out,
                            wr_err *err); /* checks the hash */
-
-/* ---- verification (offline; a running engine's ledger too) ---- */
-#define WR_ANOMALIES(X)                                                                            \
-	X(CORRUPT, "corrupt")                                                                          \
-	X(GAP, "gap")                                                                                  \
-	X(ORPHAN, "orphan")                                                                            \
-	X(DUPLICATE, "duplicate")                                                                      \
-	X(EQUIVOCATION, "equivocation")                                                                \
-	X(FORK, "fork") X(TRUNCATED, "truncated") X(UNAUTHORISED, "unauthorised") X(TORN, "torn")
-typedef enum wr_anomaly_kind {
-#define X(id, name) WR_AN_##id,
-	WR_ANOMALIES(X)
-#undef X
-	    WR_AN_COUNT
-} wr_anomaly_kind;
-const char *wr_anomaly_name(wr_anomaly_kind k);
-
-typedef struct wr_anomaly {
-	wr_anomaly_kind kind;
-	char chain[128];
-	char file[256];
-	int64_t seq;        /* -1 unknown */
-	int64_t line, byte; /* 1-based line, 0-based byte offset in the file */
-	char text[256];     /* what was expected and what is there */
-} wr_anomaly;
-
-typedef struct wr_verify_report {
-	int64_t checked, valid, invalid, hash_mismatches, orphaned, duplicates, forks, unauthorised;
-	int64_t torn; /* torn tails: said, but no break of integrity */
-	int64_t chains, segments, bytes;
-	int64_t last_consistent_seq; /* of the (first broken or only) chain; -1 none */
-	wr_anomaly *anomalies;       /* the first 1,000 */
-	size_t anomaly_count;
-	int64_t anomaly_total;
-	bool ok;
-} wr_verify_report;
-
-/* wr_ledger_verify checks every chain under `path` (a ledger directory, a chain directory or one
- * .jsonl file). Unauthorised steps are re-verified from the signatures with <dir>/allowed_signers;
- * if that file is missing and there are guarded steps, they are unauthorised. progress may be NULL.
- */
-WR_CHECKED int wr_ledger_verify(const char *path, wr_verify_report *out,
-                                void (*progress)(void *ctx, int64_t bytes, int64_t total),
-                                void *ctx, wr_err *err);
-/* wr_approval_check: does this approval_recorded stand by itself, as verification judges it: a
- * signature of that person's key, allowed by `signers` at the receipt's time, over the very words
- * that the receipt says? For an engine that reads approvals back. */
-WR_CHECKED int wr_approval_check(const wr_receipt *r, const wr_signers *signers, wr_err *err);
-void wr_verify_free(wr_verify_report *r);
-/* The text of DESIGN.md section 9, anomalies first; `unicode` false: "VERIFIED" without the mark.
- */
-void wr_verify_print(const wr_verify_report *r, bool unicode, wr_buf *out);
-json_t *wr_verify_json(const wr_verify_report *r);
 
 #endif

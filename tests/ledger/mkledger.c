@@ -13,6 +13,7 @@
 
 #include "warroom/io.h"
 #include "warroom/ledger.h"
+#include "warroom/verify.h"
 
 static uint64_t chance;
 

@@ -14,6 +14,7 @@
 #include "warroom/clock.h"
 #include "warroom/json.h"
 #include "warroom/ledger.h"
+#include "warroom/verify.h"
 
 #define PATIENCE_MS 300000 /* of --auto for one act: a demo that hangs ends */
 

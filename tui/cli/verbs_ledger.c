@@ -6,6 +6,7 @@
 #include "cli/lines.h"
 #include "warroom/json.h"
 #include "warroom/ledger.h"
+#include "warroom/verify.h"
 
 static void progress(void *ctx, int64_t bytes, int64_t total)
 {

@@ -21,6 +21,7 @@
 
 #include "warroom/io.h"
 #include "warroom/ledger.h"
+#include "warroom/verify.h"
 
 #define T0         INT64_C(1769344815123456) /* 2026-01-25T12:40:15.123456Z */
 #define CHAIN_NAME "us-central1/ops"
