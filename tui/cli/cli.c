@@ -1,7 +1,6 @@
 /* cli.c: options, dispatch, help. Options may stand before or behind the verb. */
-#include "cli/cli.h"
+#include "cli/ledger.h"
 
-#include <getopt.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdarg.h>
@@ -16,108 +15,172 @@
 #define CALL_MS        15000
 #define DEFAULT_SOCKET "/run/warroom/warroom.sock"
 
+/* ---- options of the verbs ---- */
+#define NOTE                                                                                       \
+	{                                                                                              \
+		"note", "TEXT", "stays in the record with the decision"                                    \
+	}
+#define SIGNER                                                                                     \
+	{"as", "PRINCIPAL", "who signs (default $WARROOM_PRINCIPAL, else $USER)"},                     \
+	    {"role", "ROLE", "in which role, for people who have several"},                            \
+	{                                                                                              \
+		"assurance", "LEVEL", "own_device, separate_session or shared_terminal"                    \
+	}
+#define REGIONS                                                                                    \
+	{"from", "REGION", "the region that is left"},                                                 \
+	{                                                                                              \
+		"to", "REGION", "the region that takes over"                                               \
+	}
+#define RUNBOOK                                                                                    \
+	{                                                                                              \
+		"runbook", "NAME", "another runbook than the action's own"                                 \
+	}
+#define END                                                                                        \
+	{                                                                                              \
+		NULL, NULL, NULL                                                                           \
+	}
+
+static const cli_option o_status[] = {{"watch", NULL, "a line at each change, until interrupted"},
+                                      END};
+static const cli_option o_why[] = {REGIONS, RUNBOOK, END};
+static const cli_option o_propose[] = {
+    REGIONS,
+    {"reason", "TEXT", "why: it stays in the record"},
+    RUNBOOK,
+    {"key", "FILE", "sign with this sealed key: proposes, and counts as one approval"},
+    {"only", NULL, "sign the proposal without approving it"},
+    SIGNER,
+    NOTE,
+    END};
+static const cli_option o_pending[] = {
+    SIGNER,
+    {"decision", "WHAT", "approve (default), deny, hold, resume, abort, rule:STEP:WHAT, tick:STEP"},
+    END};
+static const cli_option o_decide[] = {
+    {"key", "FILE", "sign with this sealed key; the passphrase is asked blind"}, SIGNER, NOTE, END};
+static const cli_option o_demo[] = {
+    {"auto", NULL, "play the failover and the failback in text; exit 0 only if both completed"},
+    END};
+
+static const cli_sub config_verbs[] = {
+    {"check", "[FILE]", "all errors and warnings of a configuration",
+     "Exit 0: no error (warnings are printed); 2: errors.\n", NULL, verb_config_check},
+    {NULL, NULL, NULL, NULL, NULL, NULL}};
+static const cli_sub key_verbs[] = {
+    {"new", "NAME [FILE]", "make a sealed key, for people without an SSH key",
+     "Asks a passphrase twice, writes FILE (default NAME.key, never an existing one) and prints "
+     "the\n"
+     "allowed_signers line.\n",
+     NULL, verb_key_new},
+    {"show", "FILE", "the public part of a sealed key", "", NULL, verb_key_show},
+    {NULL, NULL, NULL, NULL, NULL, NULL}};
+
+#define SIGNED                                                                                     \
+	"With - an SSHSIG over the text of `warroom pending ID` is read from standard input, with "    \
+	"SIGFILE\nfrom a file; else --key says with which sealed key to sign here.\n"
+
 const verb verbs[] = {
-    {"status", "", "what is down, what can be done, what runs",
-     "  --watch   print a line at each change, until interrupted\n", verb_status},
+    {"status", "", "what is down, what can be done, what runs", "", o_status, NULL, verb_status},
     {"why", "failover|failback|RUNBOOK",
      "why an action can or cannot be taken now: its guard table",
-     "  --from REGION --to REGION   (default: the candidate that the engine names first)\nExit 0: "
-     "every guard that blocks passes; 1: not.\n",
-     verb_why},
-    {"plan", "failover|failback|RUNBOOK", "every step fully resolved, without effect",
-     "  --from REGION --to REGION, --runbook NAME\n", verb_plan},
+     "Without --from and --to: the candidate that the engine names first.\nExit 0: every guard "
+     "that blocks passes; 1: not.\n",
+     o_why, NULL, verb_why},
+    {"plan", "failover|failback|RUNBOOK", "every step fully resolved, without effect", "", o_why,
+     NULL, verb_plan},
     {"propose", "failover|failback|RUNBOOK",
      "draft a plan; with a key also sign it, which proposes it",
-     "  --from REGION --to REGION, --reason TEXT, --as PRINCIPAL, --role ROLE\n  --key FILE    "
-     "sign with this sealed key: proposes and counts as one approval\n"
-     "  --only        sign the proposal without approving it\nWithout a key it prints the draft's "
-     "id: sign what `warroom pending ID` prints.\n",
-     verb_propose},
+     "Without --key it prints the draft's id: sign what `warroom pending ID` prints.\n", o_propose,
+     NULL, verb_propose},
     {"pending", "[ID]", "operations that wait for people; with ID the exact text to sign",
-     "  --as PRINCIPAL (default $WARROOM_PRINCIPAL, else $USER), --role ROLE, --decision WHAT, "
-     "--assurance LEVEL\n"
      "  warroom pending op-3 | ssh-keygen -Y sign -n warroom-approval -f KEY | warroom approve "
      "op-3 -\n",
-     verb_pending},
+     o_pending, NULL, verb_pending},
     {"approve", "ID [-|SIGFILE]",
-     "approve an operation, with a sealed key or a signature made elsewhere",
-     "  -             read an SSHSIG over the text of `warroom pending ID` from standard input\n  "
-     "--key FILE --as PRINCIPAL   sign here, passphrase asked blind\n  --note TEXT\n",
-     verb_approve},
-    {"deny", "ID [-|SIGFILE]", "deny an operation that has not started",
-     "  --key FILE --as PRINCIPAL, --note TEXT\n", verb_deny},
-    {"hold", "ID [-|SIGFILE]", "let the running step finish, then start nothing new",
-     "  --key FILE --as PRINCIPAL, --note TEXT\n", verb_hold},
-    {"resume", "ID [-|SIGFILE]", "go on after a hold", "  --key FILE --as PRINCIPAL, --note TEXT\n",
-     verb_resume},
-    {"abort", "ID [-|SIGFILE]", "stop, and undo what was done, in reverse order",
-     "  --key FILE --as PRINCIPAL, --note TEXT\n", verb_abort},
+     "approve an operation, with a sealed key or a signature made elsewhere", SIGNED, o_decide,
+     NULL, verb_approve},
+    {"deny", "ID [-|SIGFILE]", "deny an operation that has not started", SIGNED, o_decide, NULL,
+     verb_deny},
+    {"hold", "ID [-|SIGFILE]", "let the running step finish, then start nothing new", SIGNED,
+     o_decide, NULL, verb_hold},
+    {"resume", "ID [-|SIGFILE]", "go on after a hold", SIGNED, o_decide, NULL, verb_resume},
+    {"abort", "ID [-|SIGFILE]", "stop, and undo what was done, in reverse order", SIGNED, o_decide,
+     NULL, verb_abort},
     {"rule", "ID STEP done|not_done|skip [-|SIGFILE]",
-     "say what became of an uncertain step (two people)",
-     "  --key FILE --as PRINCIPAL, --note TEXT\n", verb_rule},
-    {"tick", "ID STEP [-|SIGFILE]", "tick off a manual step",
-     "  --key FILE --as PRINCIPAL, --note TEXT\n", verb_tick},
-    {"ledger", "verify PATH | tail | show SEQ", "check a ledger, follow it, show one receipt",
-     "  verify PATH   a ledger directory, a chain or one segment; needs no engine. Exit 0 "
-     "verified, 1 broken, 2 unreadable\n"
-     "  tail          the last receipts (-n N, default 20); --watch follows\n  show SEQ      one "
-     "receipt, whole\n",
-     verb_ledger},
-    {"config", "check [FILE]", "all errors and warnings of a configuration",
-     "Exit 0: no error (warnings are printed); 2: errors.\n", verb_config},
+     "say what became of an uncertain step (two people)", SIGNED, o_decide, NULL, verb_rule},
+    {"tick", "ID STEP [-|SIGFILE]", "tick off a manual step", SIGNED, o_decide, NULL, verb_tick},
+    {"ledger", "VERB [OPERANDS]", "the record: check it, read it, prove it, copy it", "", NULL,
+     ledger_verbs, NULL},
+    {"config", "check [FILE]", "all errors and warnings of a configuration", "", NULL, config_verbs,
+     NULL},
     {"key", "new NAME [FILE] | show FILE",
-     "make or show a sealed key, for people without an SSH key",
-     "  new alice [alice.key]   asks a passphrase twice, prints the allowed_signers line\n",
-     verb_key},
-    {"demo", "", "a simulated platform, an outage coming, two operators, the screen",
-     "  --auto   play the failover and the failback in text; exit 0 only if both completed and the "
-     "ledger verifies\n",
-     verb_demo},
-    {"version", "", "print the version", "", verb_version},
-    {"help", "[VERB]", "this list, or a verb's help", "", verb_help},
-    {NULL, NULL, NULL, NULL, NULL},
+     "make or show a sealed key, for people without an SSH key", "", NULL, key_verbs, NULL},
+    {"demo", "", "a simulated platform, an outage coming, two operators, the screen", "", o_demo,
+     NULL, verb_demo},
+    {"version", "", "print the version", "", NULL, NULL, verb_version},
+    {"help", "[VERB [VERB]]", "this list, or a verb's help", "", NULL, NULL, verb_help},
+    {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };
 
-static const verb *find_verb(const char *name)
+const verb *cli_find_verb(const char *name)
 {
 	for (const verb *v = verbs; v->name; v++)
 		if (!strcmp(v->name, name)) return v;
 	return NULL;
 }
 
-static void print_verb_help(const verb *v)
+const cli_sub *cli_find_sub(const verb *v, const char *name)
 {
-	printf("usage: warroom %s%s%s\n\n%s\n\n%s\nCommon: --socket PATH, --config FILE, --json, "
-	       "--ascii, -h\n",
-	       v->name, *v->operands ? " " : "", v->operands, v->summary, v->help);
+	for (const cli_sub *s = v->subs; s && s->name; s++)
+		if (!strcmp(s->name, name)) return s;
+	return NULL;
+}
+
+static void print_options(const char *title, const cli_option *o)
+{
+	if (!o || !o->name) return;
+	printf("\n%s:\n", title);
+	for (; o->name; o++) {
+		char left[64];
+		snprintf(left, sizeof left, "%s%s%s%s", o->name[1] ? "--" : "-", o->name,
+		         o->value ? " " : "", o->value ? o->value : "");
+		printf("  %-18s %s\n", left, o->help);
+	}
+}
+
+static void print_help(const verb *v, const cli_sub *s)
+{
+	const char *operands = s ? s->operands : v->operands, *help = s ? s->help : v->help;
+	printf("usage: warroom %s%s%s%s%s\n\n%s\n", v->name, s ? " " : "", s ? s->name : "",
+	       *operands ? " " : "", operands, s ? s->summary : v->summary);
+	if (*help) printf("\n%s%s", help, help[strlen(help) - 1] == '\n' ? "" : "\n");
+	if (!s && v->subs) {
+		putchar('\n');
+		for (const cli_sub *x = v->subs; x->name; x++)
+			printf("  %s %-12s %-30s %s\n", v->name, x->name, x->operands, x->summary);
+		printf("\nEach has its own help: warroom %s %s --help\n", v->name, v->subs->name);
+	}
+	print_options("Options", s ? s->options : v->options);
+	print_options("Common options", cli_common);
 }
 
 int verb_help(cli *c)
 {
 	if (c->argc > 0) {
-		const verb *v = find_verb(c->argv[0]);
-		if (!v) {
-			fprintf(stderr, "warroom: no verb \"%.40s\"; see warroom help\n", c->argv[0]);
-			return EXIT_USAGE;
-		}
-		print_verb_help(v);
+		const verb *v = cli_find_verb(c->argv[0]);
+		const cli_sub *s = v && c->argc > 1 ? cli_find_sub(v, c->argv[1]) : NULL;
+		if (!v || (c->argc > 1 && !s))
+			return cli_usage(c, "there is no verb \"%.40s%s%.40s\"", c->argv[0], v ? " " : "",
+			                 v ? c->argv[1] : "");
+		print_help(v, s);
 		return EXIT_OK;
 	}
 	printf("usage: warroom [OPTIONS]             the war room screen\n       warroom VERB "
-	       "[OPERANDS]\n\n");
+	       "[OPERANDS] [OPTIONS]\n\n");
 	for (const verb *v = verbs; v->name; v++)
 		printf("  %-9s %-42s %s\n", v->name, v->operands, v->summary);
-	printf("\nOptions:\n"
-	       "  --socket PATH    the engine's socket (default $WARROOM_SOCKET, else the "
-	       "configuration's)\n"
-	       "  --config FILE    the configuration (default $WARROOM_CONFIG, else ./warroom.yaml)\n"
-	       "  --read-only      no key on the screen can change anything\n"
-	       "  --ascii          no character beyond ASCII\n"
-	       "  --theme NAME     dark, light, high-contrast, mono or a file\n"
-	       "  --no-colour      as NO_COLOR\n"
-	       "  --json           machine-readable answers\n"
-	       "  -h, --help       help; after a verb: that verb's\n"
-	       "\nExit: 0 done or true, 1 the answer is no, 2 wrong use or unreadable input, 3 the "
+	print_options("Options of all verbs", cli_common);
+	printf("\nExit: 0 done or true, 1 the answer is no, 2 wrong use or unreadable input, 3 the "
 	       "engine cannot be reached.\n");
 	return EXIT_OK;
 }
@@ -133,12 +196,19 @@ int verb_version(cli *c)
 
 int cli_usage(const cli *c, const char *fmt, ...)
 {
+	char text[1024];
 	va_list ap;
 	va_start(ap, fmt);
-	fputs("warroom: ", stderr);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "; see warroom %s%s--help\n", c->verb ? c->verb : "", c->verb ? " " : "");
+	if (c->json) {
+		wr_err err;
+		(void)wr_fail(&err, WR_E_INVALID, "%s", text);
+		return cli_error(c, &err);
+	}
+	bool known = c->verb && cli_find_verb(c->verb);
+	fprintf(stderr, "warroom: %s; see warroom %s%s%s%s--help\n", text, known ? c->verb : "",
+	        known ? " " : "", c->sub ? c->sub->name : "", c->sub ? " " : "");
 	return EXIT_USAGE;
 }
 
@@ -239,164 +309,40 @@ json_t *cli_call(cli *c, const char *path, const json_t *body, int *exit_code)
 	return answer;
 }
 
-enum {
-	O_SOCKET = 256,
-	O_JSON,
-	O_READ_ONLY,
-	O_ASCII,
-	O_FROM,
-	O_TO,
-	O_REASON,
-	O_RUNBOOK,
-	O_AS,
-	O_ROLE,
-	O_KEY,
-	O_ASSURANCE,
-	O_NOTE,
-	O_ONLY,
-	O_WATCH,
-	O_THEME,
-	O_NO_COLOUR,
-	O_VERSION,
-	O_AUTO,
-	O_DECISION
-};
-
-static const struct option options[] = {{"socket", required_argument, NULL, O_SOCKET},
-                                        {"config", required_argument, NULL, 'c'},
-                                        {"json", no_argument, NULL, O_JSON},
-                                        {"read-only", no_argument, NULL, O_READ_ONLY},
-                                        {"ascii", no_argument, NULL, O_ASCII},
-                                        {"from", required_argument, NULL, O_FROM},
-                                        {"to", required_argument, NULL, O_TO},
-                                        {"reason", required_argument, NULL, O_REASON},
-                                        {"runbook", required_argument, NULL, O_RUNBOOK},
-                                        {"as", required_argument, NULL, O_AS},
-                                        {"role", required_argument, NULL, O_ROLE},
-                                        {"key", required_argument, NULL, O_KEY},
-                                        {"assurance", required_argument, NULL, O_ASSURANCE},
-                                        {"note", required_argument, NULL, O_NOTE},
-                                        {"only", no_argument, NULL, O_ONLY},
-                                        {"watch", no_argument, NULL, O_WATCH},
-                                        {"theme", required_argument, NULL, O_THEME},
-                                        {"no-colour", no_argument, NULL, O_NO_COLOUR},
-                                        {"no-color", no_argument, NULL, O_NO_COLOUR},
-                                        {"version", no_argument, NULL, O_VERSION},
-                                        {"auto", no_argument, NULL, O_AUTO},
-                                        {"decision", required_argument, NULL, O_DECISION},
-                                        {"help", no_argument, NULL, 'h'},
-                                        {NULL, 0, NULL, 0}};
-
-/* Returns -1 to go on, else an exit code. */
-static int take_option(cli *c, int opt, bool *help)
+/* "verify, tail, show" */
+static int name_one(const cli *c, const verb *v)
 {
-	switch (opt) {
-	case O_SOCKET:
-		c->socket = optarg;
-		break;
-	case 'c':
-		c->config = optarg;
-		break;
-	case O_JSON:
-		c->json = true;
-		break;
-	case O_READ_ONLY:
-		c->read_only = true;
-		break;
-	case O_ASCII:
-		c->ascii = true;
-		break;
-	case O_FROM:
-		c->from = optarg;
-		break;
-	case O_TO:
-		c->to = optarg;
-		break;
-	case O_REASON:
-		c->reason = optarg;
-		break;
-	case O_RUNBOOK:
-		c->runbook = optarg;
-		break;
-	case O_AS:
-		c->principal = optarg;
-		break;
-	case O_ROLE:
-		c->role = optarg;
-		break;
-	case O_KEY:
-		c->key = optarg;
-		break;
-	case O_ASSURANCE:
-		c->assurance = optarg;
-		break;
-	case O_NOTE:
-		c->note = optarg;
-		break;
-	case O_ONLY:
-		c->propose_only = true;
-		break;
-	case O_WATCH:
-		c->watch = true;
-		break;
-	case O_THEME:
-		c->theme = optarg;
-		break;
-	case O_NO_COLOUR:
-		c->no_colour = true;
-		break;
-	case O_AUTO:
-		c->auto_play = true;
-		break;
-	case O_DECISION:
-		c->decision = optarg;
-		break;
-	case O_VERSION:
-		return verb_version(c);
-	case 'n': {
-		char *end;
-		c->lines = strtoll(optarg, &end, 10);
-		if (*end || c->lines < 1 || c->lines > 500)
-			return cli_usage(c, "-n %s: a number from 1 to 500", optarg);
-		break;
+	char list[512] = "";
+	size_t n = 0;
+	for (const cli_sub *s = v->subs; s->name && n < sizeof list; s++)
+		n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", s->name);
+	if (c->argc)
+		return cli_usage(c, "there is no \"%s %.40s\", but: %s", v->name, c->argv[0], list);
+	return cli_usage(c, "%s what? %s", v->name, list);
+}
+
+static int run(cli *c)
+{
+	if (c->version) return verb_version(c);
+	if (!c->verb) return c->help ? verb_help(c) : screen_main(c);
+	const verb *v = cli_find_verb(c->verb);
+	if (!v) return cli_usage(c, "there is no verb \"%.40s\"", c->verb);
+	if (c->help) {
+		print_help(v, c->sub);
+		return EXIT_OK;
 	}
-	case 'h':
-		*help = true;
-		break;
-	default:
-		return cli_usage(c, "unknown option");
-	}
-	return -1;
+	if (v->subs) return c->sub ? c->sub->run(c) : name_one(c, v);
+	return v->run(c);
 }
 
 int cli_main(int argc, char **argv)
 {
 	setlocale(LC_ALL, "");
-	cli c = {.lines = 20};
-	bool help = false;
+	cli c = {0};
 	const char *no_color = getenv("NO_COLOR");
 	if (no_color && *no_color) c.no_colour = true;
-	opterr = 1;
-	int opt, rc;
-	while ((opt = getopt_long(argc, argv, "c:n:h", options, NULL)) != -1)
-		if ((rc = take_option(&c, opt, &help)) >= 0) return rc;
-	if (optind >= argc) {
-		if (help) return verb_help(&c);
-		return screen_main(&c);
-	}
-	c.verb = argv[optind];
-	c.argc = argc - optind - 1;
-	c.argv = argv + optind + 1;
-	const verb *v = find_verb(c.verb);
-	if (!v) {
-		fprintf(stderr, "warroom: no verb \"%.40s\"; see warroom --help\n", c.verb);
-		return EXIT_USAGE;
-	}
-	if (help) {
-		print_verb_help(v);
-		return EXIT_OK;
-	}
-	rc = v->run(&c);
+	int rc = cli_parse(&c, argc, argv);
+	if (rc == EXIT_OK) rc = run(&c);
 	client_free(c.client);
 	if (fflush(stdout) != 0) return EXIT_USAGE;
 	return rc;

@@ -60,15 +60,16 @@ static int ask_twice(passphrase *p, wr_err *err)
 	return rc;
 }
 
-static int key_new(cli *c)
+int verb_key_new(cli *c)
 {
-	if (c->argc < 2 || c->argc > 3) return cli_usage(c, "use: key new NAME [FILE]");
-	const char *name = c->argv[1];
+	if (c->argc < 1 || c->argc > 2)
+		return cli_usage(c, "key new needs a NAME, and may have a FILE");
+	const char *name = c->argv[0];
 	if (!wr_name_ok(name))
 		return cli_usage(c, "a name has letters, digits and . _ @ -, at most 63");
 	char path[512];
-	snprintf(path, sizeof path, "%s%s", c->argc == 3 ? c->argv[2] : name,
-	         c->argc == 3 ? "" : ".key");
+	snprintf(path, sizeof path, "%s%s", c->argc == 2 ? c->argv[1] : name,
+	         c->argc == 2 ? "" : ".key");
 	wr_err err = {0};
 	passphrase p = {0};
 	wr_buf text = WR_BUF_INIT(WR_SECRET_MAX);
@@ -87,24 +88,16 @@ static int key_new(cli *c)
 	return print_public(c, name, &pub);
 }
 
-static int key_show(cli *c)
+int verb_key_show(cli *c)
 {
-	if (c->argc != 2) return cli_usage(c, "use: key show FILE");
+	if (c->argc != 1) return cli_usage(c, "key show needs one FILE");
 	wr_buf text = WR_BUF_INIT(WR_SECRET_MAX);
 	wr_err err = {0};
 	char principal[64];
 	wr_pubkey pub;
-	int rc = wr_read_file(&text, c->argv[1], WR_SECRET_MAX, WR_PRIVATE, &err);
+	int rc = wr_read_file(&text, c->argv[0], WR_SECRET_MAX, WR_PRIVATE, &err);
 	if (rc == 0) rc = wr_seal_public(wr_buf_cstr(&text), text.len, principal, &pub, &err);
 	wr_buf_wipe(&text);
 	if (rc != 0) return cli_error(c, &err);
 	return print_public(c, principal, &pub);
-}
-
-int verb_key(cli *c)
-{
-	const char *what = c->argc ? c->argv[0] : "";
-	if (!strcmp(what, "new")) return key_new(c);
-	if (!strcmp(what, "show")) return key_show(c);
-	return cli_usage(c, "use: key new NAME [FILE], key show FILE");
 }

@@ -1,8 +1,10 @@
-/* verbs_ledger.c: ledger verify, tail, show. verify needs no engine: it reads the files. */
+/* verbs_ledger.c: the table of `warroom ledger`, and verify, tail and show. verify needs no engine:
+ * it reads the files. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/ledger.h"
 #include "cli/lines.h"
 #include "warroom/json.h"
 #include "warroom/ledger.h"
@@ -20,12 +22,12 @@ static void progress(void *ctx, int64_t bytes, int64_t total)
 
 static int verify(cli *c)
 {
-	if (c->argc != 2) return cli_usage(c, "use: ledger verify PATH");
+	if (c->argc != 1) return cli_usage(c, "ledger verify needs one PATH");
 	wr_verify_report rep = {0};
 	wr_err err = {0};
 	int64_t last = -1;
 	bool show = isatty(STDERR_FILENO) && !c->json;
-	if (wr_ledger_verify(c->argv[1], &rep, show ? progress : NULL, &last, &err) != 0) {
+	if (wr_ledger_verify(c->argv[0], &rep, show ? progress : NULL, &last, &err) != 0) {
 		wr_verify_free(&rep);
 		(void)cli_error(c, &err);
 		return EXIT_USAGE;
@@ -67,7 +69,11 @@ static json_t *fetch(cli *c, int64_t from, int64_t limit, int *rc)
 
 static int tail(cli *c)
 {
-	int64_t from = -c->lines;
+	int64_t lines = 20;
+	if (c->argc)
+		return cli_usage(c, "ledger tail takes no operand, but there is \"%.40s\"", c->argv[0]);
+	if (cli_number(c, "n", 1, 500, &lines) != EXIT_OK) return EXIT_USAGE;
+	int64_t from = -lines;
 	for (;;) {
 		int rc = EXIT_OK;
 		json_t *a = fetch(c, from, 500, &rc), *r;
@@ -114,8 +120,9 @@ static void print_member(const char *key, const char *value)
 static int show(cli *c)
 {
 	char *end = NULL;
-	long long seq = c->argc == 2 ? strtoll(c->argv[1], &end, 10) : -1;
-	if (seq < 0 || !end || *end) return cli_usage(c, "use: ledger show SEQ");
+	long long seq = c->argc == 1 ? strtoll(c->argv[0], &end, 10) : -1;
+	if (seq < 0 || !end || *end || end == c->argv[0])
+		return cli_usage(c, "ledger show needs one SEQ, the number of a receipt");
 	int rc = EXIT_OK;
 	json_t *a = fetch(c, seq, 1, &rc);
 	if (!a) return rc;
@@ -144,11 +151,15 @@ static int show(cli *c)
 	return EXIT_OK;
 }
 
-int verb_ledger(cli *c)
-{
-	const char *what = c->argc ? c->argv[0] : "";
-	if (!strcmp(what, "verify")) return verify(c);
-	if (!strcmp(what, "tail")) return tail(c);
-	if (!strcmp(what, "show")) return show(c);
-	return cli_usage(c, "use: ledger verify PATH, ledger tail, ledger show SEQ");
-}
+static const cli_option o_tail[] = {{"n", "COUNT", "how many, 1 to 500 (default 20)"},
+                                    {"watch", NULL, "follow, until interrupted"},
+                                    {NULL, NULL, NULL}};
+
+const ledger_verb ledger_verbs[] = {
+    {"verify", "PATH", "check a ledger, a chain or one segment; needs no engine",
+     "PATH is a ledger's directory, a chain's, or one segment.\nExit 0: verified; 1: broken; 2: "
+     "unreadable.\n",
+     NULL, verify},
+    {"tail", "", "the last receipts", "", o_tail, tail},
+    {"show", "SEQ", "one receipt, whole", "", NULL, show},
+    {NULL, NULL, NULL, NULL, NULL, NULL}};

@@ -273,11 +273,10 @@ static json_t *findings_json(const wr_findings *f)
 	                 "findings", list);
 }
 
-int verb_config(cli *c)
+int verb_config_check(cli *c)
 {
-	if (c->argc < 1 || strcmp(c->argv[0], "check") != 0 || c->argc > 2)
-		return cli_usage(c, "use: config check [FILE]");
-	const char *path = c->argc == 2 ? c->argv[1] : c->config ? c->config : "warroom.yaml";
+	if (c->argc > 1) return cli_usage(c, "config check takes one FILE at a time");
+	const char *path = c->argc == 1 ? c->argv[0] : c->config ? c->config : "warroom.yaml";
 	wr_findings f = {0};
 	wr_config *cfg = wr_config_load(path, &f);
 	bool ok = cfg != NULL;

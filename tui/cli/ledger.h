@@ -1,0 +1,12 @@
+/* ledger.h: the verbs of `warroom ledger`, one row each in verbs_ledger.c; their code is in
+ * ledger_*.c. A row brings its own options, which may have the name of a common one or of one of
+ * another verb: its own counts. */
+#ifndef TUI_CLI_LEDGER_H
+#define TUI_CLI_LEDGER_H
+
+#include "cli/cli.h"
+
+typedef cli_sub ledger_verb;
+extern const ledger_verb ledger_verbs[]; /* ended by name NULL */
+
+#endif
