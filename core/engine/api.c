@@ -362,7 +362,12 @@ static int claim_path(int fd, const char *path, struct sockaddr_un *addr, wr_err
 static int give_to_group(const char *path, const char *group, wr_err *err)
 {
 	if (!group || !*group) return 0;
-	const struct group *g = getgrnam(group);
+	char members[16384]; /* a group's line in the database */
+	struct group entry, *g = NULL;
+	int bad = getgrnam_r(group, &entry, members, sizeof members, &g);
+	if (bad)
+		return wr_fail(err, WR_E_IO, "engine.socket_group: cannot look up %s: %s", group,
+		               strerror(bad));
 	if (!g) return wr_fail(err, WR_E_NOT_FOUND, "engine.socket_group: no group named %s", group);
 	if (chown(path, (uid_t)-1, g->gr_gid) != 0)
 		return wr_fail(err, WR_E_DENIED, "cannot give %s to group %s: %s", path, group,

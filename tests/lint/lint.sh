@@ -38,6 +38,6 @@ printf '%s\n' $(git ls-files 'core/*.c' 'tui/*.c') |
 cat "$out"
 rm -f "$out"
 echo "lint: clang builds it without a warning"
-make --no-print-directory CC=clang BUILD=build-clang CI=true all >/dev/null || rc=1
+MAKEFLAGS= make --no-print-directory -j2 CC=clang BUILD=build-clang CI=true all >/dev/null || rc=1
 [ $rc -eq 0 ] && echo "lint: clean"
 exit $rc
