@@ -231,13 +231,21 @@ static int make_dirs(wr_ledger *l, const wr_ledger_opts *o, wr_err *err)
 	return 0;
 }
 
+static int ready_key(wr_ledger *l, const char *path, wr_err *err)
+{
+	wr_engine_key *k = wr_engine_key_load(path, true, &l->random, err);
+	int rc = k ? wr_engine_key_publish(k, l->dir, err) : -1;
+	wr_engine_key_free(k);
+	return rc;
+}
+
 static int open_for_writing(wr_ledger *l, const wr_ledger_opts *o, wr_ledger_opened *opened,
                             wr_err *err)
 {
 	if (make_dirs(l, o, err)) return -1;
 	l->lock_fd = wr_lock_take(l->dir, &l->dir_fd, err);
 	if (l->lock_fd < 0) return -1;
-	if (o->engine_key && wr_engine_key(o->engine_key, l->dir, &l->random, err)) return -1;
+	if (o->engine_key && ready_key(l, o->engine_key, err)) return -1;
 	if (recover(l, opened, err)) return -1;
 	wr_ledger_mark(l);
 	if (pthread_create(&l->writer, NULL, wr_ledger_writer, l))

@@ -9,6 +9,7 @@
 #include "ledger/chain.h"
 #include "ledger/fs.h"
 #include "warroom/ledger.h"
+#include "warroom/note.h"
 
 #define WR_UNIT_MAX    64                /* receipts in one submission */
 #define WR_PLACE_EVERY 256               /* receipts between two entries of the index */
@@ -88,8 +89,7 @@ WR_CHECKED int wr_segment_path(const wr_ledger *l, char out[static PATH_MAX], in
 WR_CHECKED int wr_lock_take(const char *dir, int *dir_fd, wr_err *err);
 bool wr_lock_held(const char *dir);
 
-/* wr_engine_key makes sure of the key file and of <dir>/engine.pub. */
-WR_CHECKED int wr_engine_key(const char *path, const char *dir, const wr_random *random,
-                             wr_err *err);
+/* wr_engine_key_publish makes sure of <dir>/engine.pub: WR_E_CONFLICT if it is another key's. */
+WR_CHECKED int wr_engine_key_publish(const wr_engine_key *k, const char *dir, wr_err *err);
 
 #endif

@@ -37,8 +37,8 @@ typedef struct wr_proof {
 typedef int (*wr_leaf_fn)(void *ctx, int64_t index, uint8_t out[static WR_HASH_LEN]);
 
 /* wr_prove_inclusion: PATH(index, D[size]), section 2.1.1; wr_prove_consistency: PROOF(old,
- * D[size]), section 2.1.2 (old >= 1). Leaves are asked for in ascending order, each once. -1:
- * leaf_at failed. */
+ * D[size]), section 2.1.2 (old >= 1). Leaves are asked for in ascending order, each at most once:
+ * those that the proof needs. -1: leaf_at failed. */
 WR_CHECKED int wr_prove_inclusion(wr_proof *out, int64_t index, int64_t size, wr_leaf_fn leaf_at,
                                   void *ctx);
 WR_CHECKED int wr_prove_consistency(wr_proof *out, int64_t old_size, int64_t size,

@@ -54,7 +54,7 @@ WR_CHECKED int wr_note_cosign(wr_buf *note, const char *name, const wr_engine_ke
 typedef struct wr_note_sig {
 	char name[WR_NOTE_NAME_MAX + 1];
 	uint8_t id[4];
-	uint8_t data[128];
+	uint8_t data[128]; /* the first of them: more than that is of a kind that is not known here */
 	size_t len;
 } wr_note_sig;
 typedef struct wr_note {
@@ -64,8 +64,8 @@ typedef struct wr_note {
 	wr_note_sig sigs[WR_NOTE_SIGS_MAX];
 } wr_note;
 /* wr_note_parse checks form alone. wr_note_verify: did `key` sign it? `time` (may be NULL) gets a
- * cosignature's. A line of another key is ignored, one of this name and id that does not verify is
- * an error. */
+ * cosignature's, the latest of several. A line of another key is ignored, one of this name and id
+ * that does not verify is an error (WR_E_DENIED); WR_E_NOT_FOUND: there is no line of this key. */
 WR_CHECKED int wr_note_parse(wr_note *out, const char *data, size_t len, wr_err *err);
 WR_CHECKED int wr_note_verify(const wr_note *n, const wr_note_key *key, int64_t *time, wr_err *err);
 
@@ -75,6 +75,7 @@ typedef struct wr_checkpoint {
 	uint8_t root[WR_HASH_LEN];
 } wr_checkpoint;
 void wr_checkpoint_format(wr_buf *out, const wr_checkpoint *c); /* the note's text */
+/* wr_checkpoint_parse reads a note's text; extension lines, of another's log, are passed over. */
 WR_CHECKED int wr_checkpoint_parse(wr_checkpoint *out, const char *text, size_t len, wr_err *err);
 /* wr_checkpoint_open parses a signed checkpoint and verifies the signature that `public_key` made
  * under the name of its own origin, which must be `origin` if given. */
