@@ -9,10 +9,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "ledger/chain.h"
 #include "ledger/fs.h"
 #include "warroom/io.h"
 
-static int add(wr_files *f, const char *name, wr_err *err)
+int wr_files_add(wr_files *f, const char *name, wr_err *err)
 {
 	if (f->count == f->cap) {
 		size_t cap = f->cap ? f->cap * 2 : 32;
@@ -48,7 +49,7 @@ static int look_at(wr_files *f, const search *s, const char *name, int depth, wr
 	/* What vanishes while it is listed was not there. */
 	if (lstat(path, &st)) return errno == ENOENT ? 0 : wr_fs_fail(err, "examine", path);
 	if (S_ISDIR(st.st_mode)) return depth > 0 ? search_dir(f, s, name, depth - 1, err) : 0;
-	return S_ISREG(st.st_mode) && ends_in(name, s->suffix) ? add(f, name, err) : 0;
+	return S_ISREG(st.st_mode) && ends_in(name, s->suffix) ? wr_files_add(f, name, err) : 0;
 }
 
 static int search_dir(wr_files *f, const search *s, const char *below, int depth, wr_err *err)
@@ -85,8 +86,13 @@ int wr_files_list(wr_files *out, const char *dir, const char *suffix, bool hidde
 		wr_files_free(out);
 		return -1;
 	}
-	if (out->count) qsort(out->names, out->count, sizeof *out->names, by_name);
+	wr_files_sort(out);
 	return 0;
+}
+
+void wr_files_sort(wr_files *f)
+{
+	if (f->count) qsort(f->names, f->count, sizeof *f->names, by_name);
 }
 
 void wr_files_free(wr_files *f)
@@ -94,4 +100,31 @@ void wr_files_free(wr_files *f)
 	for (size_t i = 0; i < f->count; i++) free(f->names[i]);
 	free(f->names);
 	*f = (wr_files){0};
+}
+
+/* The length of the chain's name in "us-central1/ops/00000000000000000000.jsonl"; 0: not that. */
+static size_t chain_part(const char *name)
+{
+	const char *slash = strchr(name, '/');
+	const char *last = strrchr(name, '/');
+	if (!slash || slash == last || strchr(slash + 1, '/') != last) return 0;
+	return wr_segment_seq(last + 1) >= 0 ? (size_t)(last - name) : 0;
+}
+
+int wr_files_chains(wr_files *out, const char *ledger, wr_err *err)
+{
+	wr_files all;
+	char chain[PATH_MAX];
+	int rc = wr_files_list(&all, ledger, ".jsonl", false, err);
+	*out = (wr_files){0};
+	for (size_t i = 0; i < all.count && rc == 0; i++) {
+		size_t n = chain_part(all.names[i]);
+		if (n == 0 || n >= 128) continue;
+		(void)snprintf(chain, sizeof chain, "%.*s", (int)n, all.names[i]);
+		if (out->count && strcmp(out->names[out->count - 1], chain) == 0) continue;
+		rc = wr_files_add(out, chain, err);
+	}
+	wr_files_free(&all);
+	if (rc) wr_files_free(out);
+	return rc;
 }

@@ -18,6 +18,10 @@ typedef struct wr_files {
  * unless `hidden`. */
 WR_CHECKED int wr_files_list(wr_files *out, const char *dir, const char *suffix, bool hidden,
                              wr_err *err);
+WR_CHECKED int wr_files_add(wr_files *f, const char *name, wr_err *err);
+void wr_files_sort(wr_files *f);
 void wr_files_free(wr_files *f);
+/* wr_files_chains gives the chains that have segments in a ledger directory, "us-central1/ops". */
+WR_CHECKED int wr_files_chains(wr_files *out, const char *ledger, wr_err *err);
 
 #endif
