@@ -7,6 +7,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "warroom/json.h"
@@ -26,6 +28,12 @@ struct client {
 
 client *client_new(const char *socket_path, wr_err *err)
 {
+	size_t most = sizeof((struct sockaddr_un *)0)->sun_path - 1;
+	if (!*socket_path || strlen(socket_path) > most) {
+		wr_fail(err, WR_E_INVALID, "the socket's path \"%.60s%s\" has %zu bytes: it takes 1 to %zu",
+		        socket_path, strlen(socket_path) > 60 ? "..." : "", strlen(socket_path), most);
+		return NULL;
+	}
 	client *c = calloc(1, sizeof *c);
 	if (c) c->socket = strdup(socket_path);
 	if (c) c->curl = curl_easy_init();
@@ -155,6 +163,11 @@ static json_t *read_answer(const client *c, CURLcode rc, const wr_buf *answer, w
 		return NULL;
 	}
 	json_t *result = wr_json_parse(wr_buf_cstr(answer), answer->len, err);
+	if (result && !json_is_object(result)) {
+		json_decref(result);
+		result = NULL;
+		(void)wr_fail(err, WR_E_INVALID, "it is not a JSON object");
+	}
 	if (!result) {
 		(void)wr_err_wrap(err, "the answer of %s cannot be read (is that an engine?)", c->socket);
 	} else if (status != 200) {

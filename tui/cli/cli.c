@@ -1,11 +1,13 @@
 /* cli.c: options, dispatch, help. Options may stand before or behind the verb. */
 #include "cli/ledger.h"
 
+#include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "screen/screen.h"
@@ -13,6 +15,7 @@
 #include "warroom/model.h"
 
 #define CALL_MS        15000
+#define LIST_COLUMN    22
 #define DEFAULT_SOCKET "/run/warroom/warroom.sock"
 
 /* ---- options of the verbs ---- */
@@ -81,15 +84,12 @@ static const cli_sub key_verbs[] = {
 
 const verb verbs[] = {
     {"status", "", "what is down, what can be done, what runs", "", o_status, NULL, verb_status},
-    {"why", "failover|failback|RUNBOOK",
-     "why an action can or cannot be taken now: its guard table",
+    {"why", "ACTION", "why an action can or cannot be taken now: its guard table",
      "Without --from and --to: the candidate that the engine names first.\nExit 0: every guard "
      "that blocks passes; 1: not.\n",
      o_why, NULL, verb_why},
-    {"plan", "failover|failback|RUNBOOK", "every step fully resolved, without effect", "", o_why,
-     NULL, verb_plan},
-    {"propose", "failover|failback|RUNBOOK",
-     "draft a plan; with a key also sign it, which proposes it",
+    {"plan", "ACTION", "every step fully resolved, without effect", "", o_why, NULL, verb_plan},
+    {"propose", "ACTION", "draft a plan; with a key also sign it, which proposes it",
      "Without --key it prints the draft's id: sign what `warroom pending ID` prints.\n", o_propose,
      NULL, verb_propose},
     {"pending", "[ID]", "operations that wait for people; with ID the exact text to sign",
@@ -148,6 +148,17 @@ static void print_options(const char *title, const cli_option *o)
 	}
 }
 
+/* A row of a list: what to type, and what it does, on a line of its own where the first is long. */
+static void print_row(const char *name, const char *operands, const char *summary)
+{
+	char left[128];
+	int n = snprintf(left, sizeof left, "%s%s%s", name, *operands ? " " : "", operands);
+	if (n < LIST_COLUMN)
+		printf("  %-*s %s\n", LIST_COLUMN, left, summary);
+	else
+		printf("  %s\n  %-*s %s\n", left, LIST_COLUMN, "", summary);
+}
+
 static void print_help(const verb *v, const cli_sub *s)
 {
 	const char *operands = s ? s->operands : v->operands, *help = s ? s->help : v->help;
@@ -155,10 +166,9 @@ static void print_help(const verb *v, const cli_sub *s)
 	       *operands ? " " : "", operands, s ? s->summary : v->summary);
 	if (*help) printf("\n%s%s", help, help[strlen(help) - 1] == '\n' ? "" : "\n");
 	if (!s && v->subs) {
-		putchar('\n');
-		for (const cli_sub *x = v->subs; x->name; x++)
-			printf("  %s %-12s %-30s %s\n", v->name, x->name, x->operands, x->summary);
-		printf("\nEach has its own help: warroom %s %s --help\n", v->name, v->subs->name);
+		printf("\nVerbs:\n");
+		for (const cli_sub *x = v->subs; x->name; x++) print_row(x->name, x->operands, x->summary);
+		printf("Each has its own help: warroom %s %s --help\n", v->name, v->subs->name);
 	}
 	print_options("Options", s ? s->options : v->options);
 	print_options("Common options", cli_common);
@@ -177,8 +187,7 @@ int verb_help(cli *c)
 	}
 	printf("usage: warroom [OPTIONS]             the war room screen\n       warroom VERB "
 	       "[OPERANDS] [OPTIONS]\n\n");
-	for (const verb *v = verbs; v->name; v++)
-		printf("  %-9s %-42s %s\n", v->name, v->operands, v->summary);
+	for (const verb *v = verbs; v->name; v++) print_row(v->name, v->operands, v->summary);
 	print_options("Options of all verbs", cli_common);
 	printf("\nExit: 0 done or true, 1 the answer is no, 2 wrong use or unreadable input, 3 the "
 	       "engine cannot be reached.\n");
@@ -335,6 +344,24 @@ static int run(cli *c)
 	return v->run(c);
 }
 
+bool cli_output_lost(void)
+{
+	return fflush(stdout) != 0 || ferror(stdout);
+}
+
+/* Who reads through a pipe may stop reading; a disk that is full is an error. */
+static int finish(int rc)
+{
+	errno = 0;
+	if (!cli_output_lost()) return rc;
+	struct stat st;
+	int e = errno;
+	if (fstat(STDOUT_FILENO, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))) return rc;
+	fprintf(stderr, "warroom: cannot write to standard output: %s\n",
+	        e ? strerror(e) : "not all of it was written");
+	return EXIT_USAGE;
+}
+
 int cli_main(int argc, char **argv)
 {
 	setlocale(LC_ALL, "");
@@ -344,6 +371,5 @@ int cli_main(int argc, char **argv)
 	int rc = cli_parse(&c, argc, argv);
 	if (rc == EXIT_OK) rc = run(&c);
 	client_free(c.client);
-	if (fflush(stdout) != 0) return EXIT_USAGE;
-	return rc;
+	return finish(rc);
 }

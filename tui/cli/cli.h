@@ -86,6 +86,8 @@ int cli_error(const cli *c, const wr_err *err); /* prints (JSON if asked); retur
 /* cli_usage says what is wrong with the command line, and where help is; returns EXIT_USAGE. */
 int cli_usage(const cli *c, const char *fmt, ...) WR_PRINTF(2, 3);
 void cli_print_json(const json_t *j);
+/* cli_output_lost writes out what is buffered: true when nobody takes it any more. */
+bool cli_output_lost(void);
 bool cli_unicode(const cli *c); /* marks beyond ASCII are fine on this output */
 
 /* verbs_*.c */

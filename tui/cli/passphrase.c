@@ -23,6 +23,7 @@ static int from_file(passphrase *p, const char *path, wr_err *err)
 	wr_buf b = WR_BUF_INIT(WR_PASSPHRASE_MAX);
 	if (wr_read_file(&b, path, WR_PASSPHRASE_MAX, WR_PRIVATE, err) != 0) {
 		wr_buf_wipe(&b);
+		err->code = WR_E_INVALID;
 		return wr_err_wrap(err, "WARROOM_PASSPHRASE_FILE");
 	}
 	p->len = strcspn(wr_buf_cstr(&b), "\r\n");

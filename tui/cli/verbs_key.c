@@ -83,7 +83,10 @@ int verb_key_new(cli *c)
 	if (rc == 0) rc = create_file(path, &text, &err);
 	passphrase_free(&p);
 	wr_buf_wipe(&text);
-	if (rc != 0) return cli_error(c, &err);
+	if (rc != 0) {
+		(void)cli_error(c, &err);
+		return EXIT_USAGE;
+	}
 	if (!c->json) printf("sealed key of %s in %s\n", name, path);
 	return print_public(c, name, &pub);
 }
@@ -98,6 +101,9 @@ int verb_key_show(cli *c)
 	int rc = wr_read_file(&text, c->argv[0], WR_SECRET_MAX, WR_PRIVATE, &err);
 	if (rc == 0) rc = wr_seal_public(wr_buf_cstr(&text), text.len, principal, &pub, &err);
 	wr_buf_wipe(&text);
-	if (rc != 0) return cli_error(c, &err);
+	if (rc != 0) {
+		(void)cli_error(c, &err);
+		return EXIT_USAGE;
+	}
 	return print_public(c, principal, &pub);
 }

@@ -90,8 +90,7 @@ static int tail(cli *c)
 			}
 		from = wr_json_int(json_object_get(a, "head"), "count", 0);
 		json_decref(a);
-		if (!c->watch) return EXIT_OK;
-		fflush(stdout);
+		if (!c->watch || cli_output_lost()) return EXIT_OK;
 		/* The state's revision moves at every receipt; wait on it instead of asking again and
 		 * again. */
 		json_t *s = cli_call(c, "/v1/state", NULL, &rc);

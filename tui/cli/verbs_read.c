@@ -123,7 +123,6 @@ static void watch_line(const cli *c, const json_t *s, char *last, size_t size)
 	if (strcmp(wr_buf_cstr(&b), last) != 0) {
 		char t[32];
 		say(c, stdout, "%s  %s\n", say_time(t, wr_json_str(s, "now", "")), wr_buf_cstr(&b));
-		fflush(stdout);
 		snprintf(last, size, "%s", wr_buf_cstr(&b));
 	}
 	wr_buf_free(&b);
@@ -147,6 +146,7 @@ static int watch(cli *c)
 				watch_line(c, s, last, sizeof last);
 		}
 		json_decref(s);
+		if (cli_output_lost()) return EXIT_OK;
 	}
 }
 
