@@ -120,6 +120,7 @@ void wr_load_pace(wr_map *m, int64_t *interval_ms, int64_t *timeout_ms);
 /* ---- sections ---- */
 void wr_load_regions(wr_loader *l, wr_map *top);
 void wr_load_services(wr_loader *l, wr_map *top);
+void wr_load_foreign(wr_loader *l, wr_map *ledger);
 void wr_load_signals(wr_loader *l, wr_map *top);
 void wr_load_links(wr_loader *l, wr_map *top);
 void wr_load_facts(wr_loader *l, wr_map *top);
@@ -131,6 +132,19 @@ void wr_load_policy(wr_loader *l, wr_map *top); /* guards, residency */
 void wr_load_runbooks(wr_loader *l, wr_map *top);
 void wr_load_action(wr_map *m, wr_action *out);       /* exactly one kind, of an open step */
 void wr_load_probe_action(wr_map *m, wr_action *out); /* http or exec, and until */
+
+/* A name that may hold ${region} and ${region.VAR}; false when the key is absent. */
+bool wr_get_name_of(wr_map *m, const char *key, const wr_region *region, const char **out);
+/* The regions that an entry is for: one named, several named, or all but the witnesses. */
+size_t wr_load_region_set(wr_map *m, const wr_region *out[static WR_MAX_REGIONS], bool required);
+
+/* ---- foreign chains: a profile's mapping; and the signal and the fact of each chain, behind the
+ * `before` that `out` has; how many ---- */
+struct wr_profile;
+void wr_read_profile(wr_loader *l, wr_ynode *n, struct wr_profile *p);
+size_t wr_foreign_signals(wr_loader *l, const wr_ynode *at, wr_signal *out, size_t before,
+                          size_t room);
+size_t wr_foreign_facts(wr_loader *l, const wr_ynode *at, wr_fact *out, size_t before, size_t room);
 
 /* wr_load_file reads the file that a scalar names (trust, size), adds it to the hash and parses it;
  * *path gets its name. */

@@ -275,6 +275,8 @@ static void load_kind(wr_map *owner, wr_ynode *n, wr_probe *out, const wr_string
 	case WR_PROBE_EXEC:
 		wr_load_exec_parts(&in, out, rule);
 		break;
+	case WR_PROBE_FED:
+		break;
 	}
 	wr_map_close(&in);
 }

@@ -11,7 +11,7 @@
 
 #define DAY_MS INT64_C(86400000)
 
-static bool name_with_region(wr_map *m, const char *key, const wr_region *region, const char **out)
+bool wr_get_name_of(wr_map *m, const char *key, const wr_region *region, const char **out)
 {
 	wr_string_rule rule = {.form = WR_F_LINE, .templates = true, .scope = {.region = region}};
 	wr_ynode *n = wr_map_get(m, key);
@@ -28,8 +28,7 @@ static bool name_with_region(wr_map *m, const char *key, const wr_region *region
 	return true;
 }
 
-/* The regions that an entry is for: one named, several named, or all but the witnesses. */
-static size_t load_region_set(wr_map *m, const wr_region *out[static WR_MAX_REGIONS], bool required)
+size_t wr_load_region_set(wr_map *m, const wr_region *out[static WR_MAX_REGIONS], bool required)
 {
 	wr_loader *l = m->l;
 	const wr_config *c = l->c;
@@ -61,7 +60,7 @@ static void load_signal(wr_loader *l, wr_map *m, wr_signal *s, const wr_region *
 {
 	wr_string_rule rule = {.form = WR_F_LINE, .templates = true, .scope = {.region = region}};
 	s->name = "";
-	if (!name_with_region(m, "name", region, &s->name)) wr_map_missing(m, "name", "a name");
+	if (!wr_get_name_of(m, "name", region, &s->name)) wr_map_missing(m, "name", "a name");
 	s->region = region != NULL ? region->name : "";
 	s->service = wr_get_service(m, "service");
 	s->observer = wr_get_name(m, "observer", l->c->observer);
@@ -84,7 +83,7 @@ static size_t load_signal_entry(wr_loader *l, wr_ynode *n, bool reference, wr_si
 	if (!wr_map_open(&m, l, n, reference ? "a reference" : "a signal")) return 0;
 	if (!reference) {
 		cls = wr_get_enum(&m, "class", wr_class_names, WR_CLASS_REFERENCE, -1);
-		count = load_region_set(&m, regions, true);
+		count = wr_load_region_set(&m, regions, true);
 		/* Its other mistakes are worth knowing even when its region is not known. */
 		if (count == 0) count = 1;
 	}
@@ -127,7 +126,8 @@ void wr_load_signals(wr_loader *l, wr_map *top)
 	size_t signals, references, count = 0;
 	wr_ynode *it = wr_get_seq(top, "signals", WR_MAX_SIGNALS, &signals);
 	wr_ynode *ref = wr_get_seq(top, "references", WR_MAX_SIGNALS, &references);
-	size_t room = signals * (l->c->region_count > 0 ? l->c->region_count : 1) + references;
+	size_t room = signals * (l->c->region_count > 0 ? l->c->region_count : 1) + references +
+	              l->c->foreign_count;
 	if (room > WR_MAX_SIGNALS) room = WR_MAX_SIGNALS;
 	wr_signal *out = wr_arena_zero(l->arena, room, sizeof *out);
 	if (out == NULL) return;
@@ -135,6 +135,7 @@ void wr_load_signals(wr_loader *l, wr_map *top)
 		count += load_signal_entry(l, it, false, out, count, room - count);
 	for (; ref != NULL; ref = ref->next)
 		count += load_signal_entry(l, ref, true, out, count, room - count);
+	count += wr_foreign_signals(l, top->node, out, count, room - count);
 	l->c->signals = out;
 	l->c->signal_count = count;
 	sort_names(l);
@@ -240,7 +241,7 @@ static void load_fact(wr_loader *l, wr_map *m, wr_fact *x, const wr_region *regi
 	wr_string_rule rule = {.form = WR_F_LINE, .templates = true, .scope = {.region = region}};
 	const char *kind = wr_fact_kind_name(x->kind);
 	x->region = region != NULL ? region->name : "";
-	if (!name_with_region(m, "name", region, &x->name)) {
+	if (!wr_get_name_of(m, "name", region, &x->name)) {
 		char name[2 * WR_NAME_MAX];
 		snprintf(name, sizeof name, "%s%s%s", x->region, region != NULL ? "-" : "", kind);
 		x->name = wr_arena_dup(l->arena, name, strlen(name));
@@ -261,7 +262,7 @@ static size_t load_fact_entry(wr_loader *l, wr_ynode *n, wr_fact *out, size_t be
 	wr_fact_kind kind =
 	    (wr_fact_kind)wr_get_enum(&m, "kind", wr_fact_kind_names, WR_FACT_COUNT, -1);
 	bool anywhere = kind == WR_FACT_FREEZE || kind == WR_FACT_CHAIN || kind == WR_FACT_CUSTOM;
-	size_t count = load_region_set(&m, regions, !anywhere);
+	size_t count = wr_load_region_set(&m, regions, !anywhere);
 	if (count == 0) count = 1;
 	for (; kept < count && kept < room; kept++) {
 		wr_fact *x = &out[before + kept];
@@ -278,11 +279,12 @@ void wr_load_facts(wr_loader *l, wr_map *top)
 {
 	size_t n, count = 0;
 	wr_ynode *it = wr_get_seq(top, "facts", WR_MAX_FACTS, &n);
-	size_t room = n * (l->c->region_count > 0 ? l->c->region_count : 1);
+	size_t room = n * (l->c->region_count > 0 ? l->c->region_count : 1) + l->c->foreign_count;
 	if (room > WR_MAX_FACTS) room = WR_MAX_FACTS;
 	wr_fact *out = wr_arena_zero(l->arena, room, sizeof *out);
 	if (out == NULL) return;
 	for (; it != NULL; it = it->next) count += load_fact_entry(l, it, out, count, room - count);
+	count += wr_foreign_facts(l, top->node, out, count, room - count);
 	l->c->facts = out;
 	l->c->fact_count = count;
 }

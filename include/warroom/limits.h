@@ -26,6 +26,7 @@
 #define WR_MODEL_BYTES_MAX                                                                         \
 	(64u << 20) /* memory of one loaded configuration: the largest sensible one needs 10 MB */
 #define WR_FINDINGS_MAX 200  /* more errors than anybody reads; the rest are counted */
+#define WR_MAX_FOREIGN  32   /* chains of other software: each is read by a thread of its own */
 #define WR_MAX_FACTS    1024 /* eight kinds for every region and some services */
 #define WR_MAX_VARS     256
 #define WR_MAX_LIST     64 /* any other configured list: roles, gates, prerequisites, pairs */

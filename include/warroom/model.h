@@ -44,7 +44,8 @@ typedef enum wr_probe_kind {
 	WR_PROBE_HTTP,
 	WR_PROBE_SCRAPE,
 	WR_PROBE_PROMQL,
-	WR_PROBE_EXEC
+	WR_PROBE_EXEC,
+	WR_PROBE_FED /* nothing is probed: a part of the engine brings the samples */
 } wr_probe_kind;
 
 typedef struct wr_probe {
@@ -311,6 +312,17 @@ typedef struct wr_notify {
 	size_t header_count;
 } wr_notify;
 
+/* A chain of the platform's own receipts, of one region (ledger.foreign). The signal and the fact of
+ * the same name are of it. */
+typedef struct wr_foreign_chain {
+	const char *name;
+	const char *region;
+	const struct wr_profile *profile;
+	const char *source; /* an absolute path, or a URL */
+	int64_t every_ms, audit_every_ms;
+	int64_t fresh_ms; /* its newest record is at most so old; 0: whatever its age */
+} wr_foreign_chain;
+
 typedef struct wr_config {
 	const char *path, *dir; /* of the file; relative paths in it are resolved against dir at load */
 	uint8_t hash[32];       /* SHA-256 over the file and every runbook file it names, in order */
@@ -323,6 +335,8 @@ typedef struct wr_config {
 	/* ledger */
 	const char *ledger_dir, *partition, *stream;
 	const char *engine_key; /* path of the engine's Ed25519 key, created 0600 if missing */
+	const wr_foreign_chain *foreign;
+	size_t foreign_count;
 	/* verdict rules (H2) */
 	int min_classes;      /* 2 */
 	int64_t sustained_ms; /* 5 min for a regional outage */
