@@ -293,27 +293,34 @@ static bool read_person(engine *e, request *r, const json_t *body, wr_signed *s,
 	           *role = wr_json_str(body, "role", NULL);
 	if (!decision_known(decision)) {
 		request_error(e, r, 400, "invalid", "",
-		              "decision: use propose, approve, deny, hold, resume, abort, "
-		              "rule:STEP:done|not_done|skip or tick:STEP");
+		              "decision \"%.63s\": use propose, approve, deny, hold, resume, abort, "
+		              "rule:STEP:done|not_done|skip or tick:STEP",
+		              decision);
 		return false;
 	}
 	*who = wr_config_operator(e->cfg, principal);
 	if (!*who) {
+		name_list people = {0};
+		for (size_t i = 0; i < e->cfg->operator_count; i++)
+			name_list_add(&people, e->cfg->operators[i].principal);
 		request_error(e, r, 403, "denied", "A-OPERATOR",
-		              "\"%.63s\" is not among the operators of the configuration; say who signs "
-		              "with --as NAME",
-		              principal);
+		              "\"%.63s\" is not among the operators (%s); say who signs with --as NAME",
+		              principal, people.text);
 		return false;
 	}
 	if (role && !has_role(*who, role)) {
-		request_error(e, r, 403, "denied", "A-ROLE", "%s does not hold that role",
-		              (*who)->principal);
+		name_list roles = {0};
+		for (size_t i = 0; i < (*who)->role_count; i++) name_list_add(&roles, (*who)->roles[i]);
+		request_error(e, r, 403, "denied", "A-ROLE", "%s does not hold the role \"%.63s\", but %s",
+		              (*who)->principal, role, roles.len ? roles.text : "none");
 		return false;
 	}
 	s->assurance = WR_OWN_DEVICE;
-	if (wr_assurance_parse(wr_json_str(body, "assurance", "own_device"), &s->assurance) != 0) {
+	const char *assurance = wr_json_str(body, "assurance", "own_device");
+	if (wr_assurance_parse(assurance, &s->assurance) != 0) {
 		request_error(e, r, 400, "invalid", "",
-		              "assurance: use own_device, separate_session or shared_terminal");
+		              "assurance \"%.63s\": use own_device, separate_session or shared_terminal",
+		              assurance);
 		return false;
 	}
 	s->observed = s->assurance;
@@ -321,6 +328,32 @@ static bool read_person(engine *e, request *r, const json_t *body, wr_signed *s,
 	snprintf(s->role, sizeof s->role, "%s", role ? role : "");
 	snprintf(s->decision, sizeof s->decision, "%s", decision);
 	return true;
+}
+
+/* rule and tick name a step of the plan; answers the error itself and returns false. */
+static bool check_step(engine *e, request *r, const char *id, const char *decision,
+                       const json_t *plan)
+{
+	bool tick = !strncmp(decision, "tick:", 5);
+	if (!tick && strncmp(decision, "rule:", 5) != 0) return true;
+	const char *name = decision + 5;
+	size_t len = strcspn(name, ":"), i;
+	name_list names = {0};
+	json_t *step;
+	json_array_foreach (json_object_get(plan, "steps"), i, step) {
+		const char *has = wr_json_str(step, "name", ""), *kind = wr_json_str(step, "kind", "");
+		bool fits = !tick || !strcmp(kind, "manual");
+		if (fits) name_list_add(&names, has);
+		if (strlen(has) != len || memcmp(has, name, len) != 0) continue;
+		if (fits) return true;
+		request_error(e, r, 400, "invalid", "",
+		              "step %s of %s is done by the engine (%s): only manual steps are ticked off",
+		              has, id, kind);
+		return false;
+	}
+	request_error(e, r, 400, "invalid", "", "%s has no %sstep \"%.*s\", but: %s", id,
+	              tick ? "manual " : "", (int)len, name, names.len ? names.text : "none");
+	return false;
 }
 
 void engine_challenge(engine *e, request *r, const json_t *body)
@@ -336,11 +369,15 @@ void engine_challenge(engine *e, request *r, const json_t *body)
 	if (!op && !d) {
 		if (id || !json_is_object(spec)) {
 			request_error(e, r, 404, "not_found", "",
-			              "no such operation; `warroom pending` lists those that wait");
+			              "there is no operation or draft \"%.40s\"; `warroom pending` lists the "
+			              "operations that wait, and drafts that nobody signed are soon forgotten",
+			              id ? id : "");
 			return;
 		}
 		if (!(d = make_draft(e, r, spec))) return;
 	}
+	const json_t *plan = d ? d->plan : op->plan;
+	if (plan && !check_step(e, r, d ? d->id : op->id, s.decision, plan)) return;
 	int64_t now = wr_wall_us(e->clock);
 	const wr_approval_policy *policy = policy_of(e, op, d);
 	snprintf(s.operation_id, sizeof s.operation_id, "%s", d ? d->id : op->id);
@@ -349,7 +386,7 @@ void engine_challenge(engine *e, request *r, const json_t *body)
 	s.expires_us = now + policy->expires_ms * 1000;
 	const challenge *c = issue(e, &s, r->from.uid, &err);
 	if (c)
-		answer_challenge(e, r, c, d ? d->plan : op->plan, d != NULL);
+		answer_challenge(e, r, c, plan, d != NULL);
 	else
 		request_error(e, r, 500, wr_err_name(err.code), "", "%s", err.msg);
 }

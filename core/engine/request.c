@@ -79,46 +79,80 @@ static const wr_runbook *runbook_of(const engine *e, const char *action, const c
 	return wr_config_runbook(e->cfg, action);
 }
 
-static const char *region_list(const engine *e, char out[static 256])
+const char *name_list_add(name_list *l, const char *name)
 {
-	size_t at = 0;
-	out[0] = '\0';
-	for (size_t i = 0; i < e->cfg->region_count && at < 256; i++) {
-		int n = snprintf(out + at, 256 - at, "%s%s", i ? ", " : "", e->cfg->regions[i].name);
-		at += n > 0 ? (size_t)n : 0;
+	static const char more[] = ", …";
+	size_t n = strlen(name) + (l->len ? 2 : 0);
+	if (l->len + n + sizeof more > sizeof l->text) {
+		if (l->len < sizeof l->text && strcmp(l->text + l->len, more) != 0)
+			snprintf(l->text + l->len, sizeof l->text - l->len, "%s", more);
+		return l->text;
 	}
-	return out;
+	snprintf(l->text + l->len, sizeof l->text - l->len, "%s%s", l->len ? ", " : "", name);
+	l->len += n;
+	return l->text;
+}
+
+static void no_region(engine *e, request *r, const char *which, const char *name)
+{
+	name_list l = {0};
+	for (size_t i = 0; i < e->cfg->region_count; i++) name_list_add(&l, e->cfg->regions[i].name);
+	if (name && *name)
+		request_error(e, r, 400, "invalid", "",
+		              "%s \"%.63s\" is not a region of this platform; it has %s", which, name,
+		              l.text);
+	else
+		request_error(e, r, 400, "invalid", "", "say --%s REGION, one of %s", which, l.text);
+}
+
+static void no_runbook(engine *e, request *r, const char *action, const char *runbook)
+{
+	wr_runbook_kind kind = action && !strcmp(action, "failback") ? WR_RB_FAILBACK : WR_RB_FAILOVER;
+	bool of_kind = action && !strcmp(action, wr_runbook_kind_name(kind));
+	bool named = runbook && *runbook;
+	name_list l = {0};
+	for (size_t i = 0; i < e->cfg->runbook_count; i++)
+		if (named || !of_kind || e->cfg->runbooks[i].kind == kind)
+			name_list_add(&l, e->cfg->runbooks[i].name);
+	const char *some = l.len ? l.text : "none";
+	if (named)
+		request_error(e, r, 400, "invalid", "", "there is no runbook \"%.63s\"; there are: %s",
+		              runbook, some);
+	else if (of_kind && l.len)
+		request_error(e, r, 400, "invalid", "",
+		              "several runbooks are for %s: say --runbook, one of %s", action, some);
+	else if (of_kind)
+		request_error(e, r, 400, "invalid", "", "the configuration has no runbook of kind %s",
+		              action);
+	else
+		request_error(e, r, 400, "invalid", "",
+		              "\"%.63s\" is no action: there are failover, failback, and the runbooks %s",
+		              action ? action : "", some);
 }
 
 bool request_action(engine *e, request *r, const char *action, const char *from, const char *to,
                     const char *runbook, candidate *out)
 {
-	char list[256];
 	const wr_region *fr = from ? wr_config_region(e->cfg, from) : NULL;
 	const wr_region *tr = to ? wr_config_region(e->cfg, to) : NULL;
-	if (!fr || !tr || fr == tr) {
-		if (fr && tr)
-			request_error(e, r, 400, "invalid", "", "from and to are the same region: %s",
-			              fr->name);
-		else
-			request_error(e, r, 400, "invalid", "",
-			              "%s \"%.63s\" is not a region of this platform; it has %s",
-			              fr ? "to" : "from", fr ? (to ? to : "") : (from ? from : ""),
-			              region_list(e, list));
-		return false;
-	}
 	const wr_runbook *rb = runbook_of(e, action, runbook);
 	if (!rb) {
+		no_runbook(e, r, action, runbook);
+		return false;
+	}
+	if (!fr || !tr) {
+		no_region(e, r, fr ? "to" : "from", fr ? to : from);
+		return false;
+	}
+	if (fr == tr) {
 		request_error(e, r, 400, "invalid", "",
-		              runbook && *runbook
-		                  ? "no runbook has this name"
-		                  : "the action is failover, failback or a runbook's name; where several "
-		                    "runbooks fit, name one with --runbook");
+		              "from and to are the same region, %s: nothing would move", fr->name);
 		return false;
 	}
 	if (action && ((!strcmp(action, "failover") && rb->kind != WR_RB_FAILOVER) ||
 	               (!strcmp(action, "failback") && rb->kind != WR_RB_FAILBACK))) {
-		request_error(e, r, 400, "invalid", "", "runbook %s is not a %s runbook", rb->name, action);
+		request_error(e, r, 400, "invalid", "", "runbook %s is of kind %s, not %s", rb->name,
+		              wr_runbook_kind_name(rb->kind), action);
 		return false;
 	}
 	*out = (candidate){.kind = rb->kind,
@@ -161,7 +195,8 @@ static void answer_operation(engine *e, request *r)
 	const wr_op *op = wr_state_op(e->state, id);
 	const draft *d = op ? NULL : engine_draft(e, id);
 	if (!op && !d) {
-		request_error(e, r, 404, "not_found", "", "no such operation");
+		request_error(e, r, 404, "not_found", "",
+		              "there is no operation \"%.40s\"; `warroom status` shows them", id);
 		return;
 	}
 	const json_t *plan = op ? op->plan : d ? d->plan : NULL;
@@ -208,7 +243,8 @@ static void answer_receipts(engine *e, request *r)
 		const char *digits = r->query_from + (*r->query_from == '-');
 		size_t n = strspn(digits, "0123456789");
 		if (!n || digits[n] || n > 18) {
-			request_error(e, r, 400, "invalid", "", "from: a receipt's number is needed");
+			request_error(e, r, 400, "invalid", "", "from \"%.40s\": a receipt's number is needed",
+			              r->query_from);
 			return;
 		}
 		from = strtoll(r->query_from, NULL, 10);

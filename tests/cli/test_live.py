@@ -157,6 +157,7 @@ def a_broken_ledger(w):
         f.write(byte)
     r = cli(w, "ledger", "verify", w.path("ledger"))
     expect(r.code == 0 and "VERIFIED" in r.out, r)
+    w.start()
 
 
 main([json_of_all_that_reads, no_escape_and_no_more_than_ascii, the_answer_is_no, a_person_and_a_role, readers_that_stop_reading, what_is_watched,

@@ -79,36 +79,38 @@ static const cli_sub key_verbs[] = {
     {NULL, NULL, NULL, NULL, NULL, NULL}};
 
 #define SIGNED                                                                                     \
-	"With - an SSHSIG over the text of `warroom pending ID` is read from standard input, with "    \
-	"SIGFILE\nfrom a file; else --key says with which sealed key to sign here.\n"
+	"With - an SSHSIG over the text of `warroom pending ID` is read from standard input, with\n"   \
+	"FILE from there; else --key says with which sealed key to sign here.\n"
+#define ACTION "ACTION is failover, failback or the name of a runbook.\n"
 
 const verb verbs[] = {
     {"status", "", "what is down, what can be done, what runs", "", o_status, NULL, verb_status},
     {"why", "ACTION", "why an action can or cannot be taken now: its guard table",
+     ACTION
      "Without --from and --to: the candidate that the engine names first.\nExit 0: every guard "
      "that blocks passes; 1: not.\n",
      o_why, NULL, verb_why},
-    {"plan", "ACTION", "every step fully resolved, without effect", "", o_why, NULL, verb_plan},
+    {"plan", "ACTION", "every step fully resolved, without effect", ACTION, o_why, NULL, verb_plan},
     {"propose", "ACTION", "draft a plan; with a key also sign it, which proposes it",
-     "Without --key it prints the draft's id: sign what `warroom pending ID` prints.\n", o_propose,
-     NULL, verb_propose},
+     ACTION "Without --key it prints the draft's id: sign what `warroom pending ID` prints.\n",
+     o_propose, NULL, verb_propose},
     {"pending", "[ID]", "operations that wait for people; with ID the exact text to sign",
      "  warroom pending op-3 | ssh-keygen -Y sign -n warroom-approval -f KEY | warroom approve "
      "op-3 -\n",
      o_pending, NULL, verb_pending},
-    {"approve", "ID [-|SIGFILE]",
+    {"approve", "ID [-|FILE]",
      "approve an operation, with a sealed key or a signature made elsewhere", SIGNED, o_decide,
      NULL, verb_approve},
-    {"deny", "ID [-|SIGFILE]", "deny an operation that has not started", SIGNED, o_decide, NULL,
+    {"deny", "ID [-|FILE]", "deny an operation that has not started", SIGNED, o_decide, NULL,
      verb_deny},
-    {"hold", "ID [-|SIGFILE]", "let the running step finish, then start nothing new", SIGNED,
-     o_decide, NULL, verb_hold},
-    {"resume", "ID [-|SIGFILE]", "go on after a hold", SIGNED, o_decide, NULL, verb_resume},
-    {"abort", "ID [-|SIGFILE]", "stop, and undo what was done, in reverse order", SIGNED, o_decide,
+    {"hold", "ID [-|FILE]", "let the running step finish, then start nothing new", SIGNED, o_decide,
+     NULL, verb_hold},
+    {"resume", "ID [-|FILE]", "go on after a hold", SIGNED, o_decide, NULL, verb_resume},
+    {"abort", "ID [-|FILE]", "stop, and undo what was done, in reverse order", SIGNED, o_decide,
      NULL, verb_abort},
-    {"rule", "ID STEP done|not_done|skip [-|SIGFILE]",
+    {"rule", "ID STEP done|not_done|skip [-|FILE]",
      "say what became of an uncertain step (two people)", SIGNED, o_decide, NULL, verb_rule},
-    {"tick", "ID STEP [-|SIGFILE]", "tick off a manual step", SIGNED, o_decide, NULL, verb_tick},
+    {"tick", "ID STEP [-|FILE]", "tick off a manual step", SIGNED, o_decide, NULL, verb_tick},
     {"ledger", "VERB [OPERANDS]", "the record: check it, read it, prove it, copy it", "", NULL,
      ledger_verbs, NULL},
     {"config", "check [FILE]", "all errors and warnings of a configuration", "", NULL, config_verbs,
@@ -189,8 +191,8 @@ int verb_help(cli *c)
 	       "[OPERANDS] [OPTIONS]\n\n");
 	for (const verb *v = verbs; v->name; v++) print_row(v->name, v->operands, v->summary);
 	print_options("Options of all verbs", cli_common);
-	printf("\nExit: 0 done or true, 1 the answer is no, 2 wrong use or unreadable input, 3 the "
-	       "engine cannot be reached.\n");
+	printf("\nExit: 0 done or true, 1 the answer is no, 2 wrong use or unreadable input,\n"
+	       "3 the engine cannot be reached.\n");
 	return EXIT_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "client.h"
+#include "warroom/sshsig.h"
 
 enum { EXIT_OK = 0, EXIT_NO = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3 };
 
@@ -109,6 +110,11 @@ int verb_key_show(cli *c);
 int verb_demo(cli *c);
 int verb_version(cli *c);
 int verb_help(cli *c);
+
+/* sealed_public (verbs_key.c) reads whose key a sealed key file is, and its public part. The
+ * message quotes nothing of the file. */
+WR_CHECKED int sealed_public(const char *path, char principal[static 64], wr_pubkey *pub,
+                             wr_err *err);
 
 /* passphrase.c: reads without echo from the terminal (not stdin), or from
  * $WARROOM_PASSPHRASE_FILE's file for scripts; locked memory of WR_PASSPHRASE_MAX bytes, wiped by

@@ -31,6 +31,25 @@ static int print_public(const cli *c, const char *principal, const wr_pubkey *pu
 	return EXIT_OK;
 }
 
+int sealed_public(const char *path, char principal[static 64], wr_pubkey *pub, wr_err *err)
+{
+	wr_buf text = WR_BUF_INIT(WR_SECRET_MAX);
+	int rc = wr_read_file(&text, path, WR_SECRET_MAX, WR_PRIVATE, err);
+	if (rc == 0) {
+		rc = wr_seal_public(wr_buf_cstr(&text), text.len, principal, pub, err);
+		/* The reason may quote the file, and that may be another secret. */
+		bool ssh = !strncmp(wr_buf_cstr(&text), "-----BEGIN OPENSSH", 18);
+		if (rc != 0)
+			rc = wr_fail(err, WR_E_INVALID, "%s is %s", path,
+			             ssh ? "an SSH key: sign with it like this: warroom pending ID --as NAME | "
+			                   "ssh-keygen -Y sign -n " WR_NS_APPROVAL
+			                   " -f KEY | warroom approve ID -"
+			                 : "no sealed key: warroom key new makes one");
+	}
+	wr_buf_wipe(&text);
+	return rc;
+}
+
 /* A key file is created, never replaced. */
 static int create_file(const char *path, const wr_buf *text, wr_err *err)
 {
@@ -94,13 +113,10 @@ int verb_key_new(cli *c)
 int verb_key_show(cli *c)
 {
 	if (c->argc != 1) return cli_usage(c, "key show needs one FILE");
-	wr_buf text = WR_BUF_INIT(WR_SECRET_MAX);
 	wr_err err = {0};
 	char principal[64];
 	wr_pubkey pub;
-	int rc = wr_read_file(&text, c->argv[0], WR_SECRET_MAX, WR_PRIVATE, &err);
-	if (rc == 0) rc = wr_seal_public(wr_buf_cstr(&text), text.len, principal, &pub, &err);
-	wr_buf_wipe(&text);
+	int rc = sealed_public(c->argv[0], principal, &pub, &err);
 	if (rc != 0) {
 		(void)cli_error(c, &err);
 		return EXIT_USAGE;

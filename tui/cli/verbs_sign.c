@@ -20,17 +20,6 @@ static const char *who(const cli *c)
 	return env && *env ? env : "";
 }
 
-/* The sealed key knows whose it is: no need to say --as as well. */
-static int principal_of_key(const char *key_file, char out[static 64], wr_err *err)
-{
-	wr_buf text = WR_BUF_INIT(WR_SECRET_MAX);
-	wr_pubkey pub;
-	int rc = wr_read_file(&text, key_file, WR_SECRET_MAX, WR_PRIVATE, err);
-	if (rc == 0) rc = wr_seal_public(wr_buf_cstr(&text), text.len, out, &pub, err);
-	wr_buf_wipe(&text);
-	return rc;
-}
-
 /* What a decision that is not about the whole plan does. */
 static const char *meaning_of(const char *decision)
 {
@@ -94,8 +83,10 @@ static int sign_with_key(cli *c, const intent *asked)
 {
 	char owner[64];
 	wr_err err = {0};
+	wr_pubkey pub;
 	intent in = *asked;
-	if (principal_of_key(c->key, owner, &err) != 0) {
+	/* The sealed key knows whose it is: no need to say --as as well. */
+	if (sealed_public(c->key, owner, &pub, &err) != 0) {
 		(void)cli_error(c, &err);
 		return EXIT_USAGE;
 	}
