@@ -9,4 +9,11 @@
 typedef cli_sub ledger_verb;
 extern const ledger_verb ledger_verbs[]; /* ended by name NULL */
 
+/* ledger_prove.c */
+extern const cli_option ledger_prove_options[], ledger_check_proof_options[],
+    ledger_cosign_options[];
+int ledger_prove(cli *c);
+int ledger_check_proof(cli *c);
+int ledger_cosign(cli *c);
+
 #endif
