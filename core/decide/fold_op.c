@@ -339,6 +339,14 @@ static bool ruled_by_two(const step_ref *f, const wr_receipt *r, const char *rul
 	       !strcmp(strrchr(one->decision, ':') + 1, ruling);
 }
 
+/* Without the plan nothing moves, whatever is said. */
+static bool in_question(const step_ref *f, const char *ruling)
+{
+	if (!f->op->plan) return true;
+	return f->undo == (f->op->held_from == WR_OP_ROLLING_BACK) &&
+	       wr_ruling_fits(f->op, f->index, ruling);
+}
+
 static void fold_ruled(wr_state *s, const wr_receipt *r)
 {
 	step_ref f;
@@ -346,7 +354,8 @@ static void fold_ruled(wr_state *s, const wr_receipt *r)
 	if (!step_of(s, r, &f)) return;
 	wr_op_step *st = f.st;
 	STR(r, "ruling", ruling);
-	if (f.op->state != WR_OP_HELD || st->intent_open || !ruled_by_two(&f, r, ruling)) {
+	if (f.op->state != WR_OP_HELD || st->intent_open || !in_question(&f, ruling) ||
+	    !ruled_by_two(&f, r, ruling)) {
 		s->contradictions++;
 		return;
 	}

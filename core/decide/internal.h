@@ -162,6 +162,9 @@ bool wr_take_up(wr_decision *d, const wr_op *op);
  * held, and both are valid at `at_us`; cfg: and are operators still, NULL: whoever they are now. */
 bool wr_find_ruling(const wr_config *cfg, const wr_op *op, size_t index, const char *name,
                     int64_t at_us, const wr_approval **one, const wr_approval **two);
+/* May the step be ruled on now, and so ("done", "not_done", "skip")? Only what is in question: a
+ * step that a late report has settled meanwhile is not. */
+bool wr_ruling_fits(const wr_op *op, size_t index, const char *what);
 /* How many samples of the signal said something (law 7: the others are no evidence). */
 int64_t wr_evidence(const wr_signal_view *v);
 void wr_decide_started(wr_decision *d);

@@ -317,13 +317,27 @@ bool wr_find_ruling(const wr_config *cfg, const wr_op *op, size_t index, const c
 	return false;
 }
 
+bool wr_ruling_fits(const wr_op *op, size_t index, const char *what)
+{
+	const wr_op_step *st = &op->steps[index];
+	bool skip = !strcmp(what, "skip");
+	bool open_question =
+	    st->state == WR_SS_UNCERTAIN || st->state == WR_SS_FAILED || st->state == WR_SS_UNDO_FAILED;
+	step_view v;
+	bool fence = wr_step_view(&v, op, index, false) && v.phase == WR_PHASE_FENCE &&
+	             st->state == WR_SS_SKIPPED && !strcmp(op->held_rule, HOLD_FENCE);
+	if (st->intent_open) return false;
+	return fence || (wr_op_current(op) == (int)index && (open_question || skip));
+}
+
 static bool progress_ruling(wr_decision *d, const wr_op *op)
 {
 	const wr_approval *one, *two;
 	for (size_t i = 0; i < op->step_count; i++) {
 		if (op->steps[i].intent_open ||
 		    !wr_find_ruling(d->cfg, op, i, wr_op_step_name(op, i),
-		                    d->now_us + WR_APPROVAL_MARGIN_US, &one, &two))
+		                    d->now_us + WR_APPROVAL_MARGIN_US, &one, &two) ||
+		    !wr_ruling_fits(op, i, strrchr(one->decision, ':') + 1))
 			continue;
 		char by[160];
 		wr_put(by, sizeof by, "%s,%s", one->principal, two->principal);

@@ -434,21 +434,14 @@ static bool signed_abort(wr_decision *d, const wr_op *op)
 static bool check_ruling(wr_decision *d, const wr_op *op, size_t index, const char *what)
 {
 	const wr_op_step *st = &op->steps[index];
-	bool skip = !strcmp(what, "skip");
-	bool open_question =
-	    st->state == WR_SS_UNCERTAIN || st->state == WR_SS_FAILED || st->state == WR_SS_UNDO_FAILED;
-	step_view v;
-	bool fence = wr_step_view(&v, op, index, false) && v.phase == WR_PHASE_FENCE &&
-	             st->state == WR_SS_SKIPPED && !strcmp(op->held_rule, HOLD_FENCE);
-	if (!skip && strcmp(what, "done") != 0 && strcmp(what, "not_done") != 0)
+	if (strcmp(what, "skip") != 0 && strcmp(what, "done") != 0 && strcmp(what, "not_done") != 0)
 		return refuse(d, WR_E_INVALID, "A-DECISION", "a ruling is done, not_done or skip");
+	if (wr_ruling_fits(op, index, what)) return true;
 	if (st->intent_open)
 		return refuse(d, WR_E_CONFLICT, "A-STATE", "step %s of %s is under way",
 		              wr_op_step_name(op, index), op->id);
-	bool current = wr_op_current(op) == (int)index;
-	if (fence || (current && (open_question || skip))) return true;
-	return refuse(d, WR_E_CONFLICT, "A-STATE", "step %s of %s does not wait for a ruling",
-	              wr_op_step_name(op, index), op->id);
+	return refuse(d, WR_E_CONFLICT, "A-STATE", "step %s of %s is %s: it does not wait for a ruling",
+	              wr_op_step_name(op, index), op->id, wr_step_state_name(st->state));
 }
 
 static int find_step(const wr_op *op, const char *name, size_t len)
