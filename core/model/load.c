@@ -171,12 +171,13 @@ static void load_ledger(wr_loader *l, wr_map *top)
 	c->partition = default_partition(c);
 	c->stream = "ops";
 	c->engine_key = resolved(l, "engine.key");
-	if (n != NULL && wr_map_open(&m, l, n, "dir, partition, stream, engine_key, foreign")) {
+	if (n != NULL && wr_map_open(&m, l, n, "dir, partition, stream, engine_key, foreign, export, anchor")) {
 		c->ledger_dir = wr_get_path(&m, "dir", "ledger");
 		c->partition = wr_get_name(&m, "partition", c->partition);
 		c->stream = wr_get_name(&m, "stream", "ops");
 		c->engine_key = wr_get_path(&m, "engine_key", "engine.key");
 		wr_load_foreign(l, &m);
+		wr_load_archive(l, &m);
 		wr_map_close(&m);
 	}
 	if (c->engine_key[0] != '\0' && access(c->engine_key, F_OK) == 0)

@@ -121,6 +121,7 @@ void wr_load_pace(wr_map *m, int64_t *interval_ms, int64_t *timeout_ms);
 void wr_load_regions(wr_loader *l, wr_map *top);
 void wr_load_services(wr_loader *l, wr_map *top);
 void wr_load_foreign(wr_loader *l, wr_map *ledger);
+void wr_load_archive(wr_loader *l, wr_map *ledger); /* export and anchor */
 void wr_load_signals(wr_loader *l, wr_map *top);
 void wr_load_links(wr_loader *l, wr_map *top);
 void wr_load_facts(wr_loader *l, wr_map *top);

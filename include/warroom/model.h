@@ -323,6 +323,26 @@ typedef struct wr_foreign_chain {
 	int64_t fresh_ms; /* its newest record is at most so old; 0: whatever its age */
 } wr_foreign_chain;
 
+/* ledger.export: where the day's new receipts go. */
+typedef struct wr_export_plan {
+	int64_t at_ms;   /* of the day, UTC */
+	int64_t keep_ms; /* 0: for ever */
+	const char *dir; /* absolute; "": to the store below */
+	/* an HTTP store; S3-compatible if it has keys. Objects are <url>/<bucket>/<prefix>/… */
+	const char *url, *bucket, *prefix, *region;
+	const char *access_key, *secret_key, *session_token; /* ${env:…} or ${file:…}; or "" */
+	const char *tls_ca;                                  /* PEM, or "" for the system's */
+	int64_t timeout_ms;                                  /* of one file */
+} wr_export_plan;
+
+/* ledger.anchor: who stamps the checkpoints (RFC 3161). */
+typedef struct wr_anchor_plan {
+	const char *url;
+	const char *ca_file; /* PEM: whom the stamps must lead to */
+	const char *tls_ca;
+	int64_t every_ms, timeout_ms;
+} wr_anchor_plan;
+
 typedef struct wr_config {
 	const char *path, *dir; /* of the file; relative paths in it are resolved against dir at load */
 	uint8_t hash[32];       /* SHA-256 over the file and every runbook file it names, in order */
@@ -337,6 +357,8 @@ typedef struct wr_config {
 	const char *engine_key; /* path of the engine's Ed25519 key, created 0600 if missing */
 	const wr_foreign_chain *foreign;
 	size_t foreign_count;
+	const wr_export_plan *ledger_export; /* or NULL */
+	const wr_anchor_plan *ledger_anchor; /* or NULL */
 	/* verdict rules (H2) */
 	int min_classes;      /* 2 */
 	int64_t sustained_ms; /* 5 min for a regional outage */
