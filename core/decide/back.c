@@ -15,14 +15,31 @@ static bool undo_given_up(const wr_op_step *st)
 	return st->undo && st->state == WR_SS_UNDO_FAILED && !strcmp(st->ruling, "skip");
 }
 
-/* Did the step change something, or may it have? A failed traffic step may have set some servers.
- */
+/* Did the step change something, or may it have? A traffic step that was begun may have set some
+ * servers; and what was in doubt when it was tried again, or passed over, is in doubt still. */
 static bool changed(const wr_op_step *st, const step_view *v)
 {
 	if (st->undo) return true; /* once taken for changed, until it is undone */
 	if (st->state == WR_SS_DONE) return true;
-	if (st->state == WR_SS_UNCERTAIN) return !wr_kind_waits(v->kind);
-	return st->state == WR_SS_FAILED && v->kind == WR_STEP_TRAFFIC;
+	if (wr_kind_waits(v->kind)) return false;
+	if (st->state == WR_SS_UNCERTAIN || st->doubtful) return true;
+	bool ended = st->state == WR_SS_FAILED || st->state == WR_SS_SKIPPED;
+	return ended && st->attempts > 0 && v->kind == WR_STEP_TRAFFIC;
+}
+
+/* Two people went on without knowing, and to undo what never was could do harm: it is left to
+ * people, and what depends on it stays as it is. */
+static bool left_in_doubt(const wr_op_step *st, const step_view *v)
+{
+	return !st->undo && st->doubtful && st->state == WR_SS_SKIPPED &&
+	       v->step_class != WR_IDEMPOTENT;
+}
+
+/* Does the step act, by itself or by a person's hand? */
+static bool acts(const step_view *v)
+{
+	return v->guarded ||
+	       (v->kind == WR_STEP_MANUAL && v->phase >= WR_PHASE_FREEZE && v->phase <= WR_PHASE_SHIFT);
 }
 
 static bool has_way_back(const wr_op *op, size_t i)
@@ -36,7 +53,9 @@ int wr_undo_next(const wr_op *op)
 	for (size_t i = op->step_count; i-- > 0;) {
 		const wr_op_step *st = &op->steps[i];
 		step_view v;
-		if (!wr_step_view(&v, op, i, false) || !changed(st, &v) || !has_way_back(op, i)) continue;
+		if (!wr_step_view(&v, op, i, false) || !changed(st, &v) || !has_way_back(op, i) ||
+		    left_in_doubt(st, &v))
+			continue;
 		if (st->state != WR_SS_UNDONE && !undo_given_up(st)) return (int)i;
 	}
 	return -1;
@@ -46,9 +65,8 @@ int wr_still_promoted(const wr_op *op)
 {
 	for (size_t i = 0; i < op->step_count; i++) {
 		step_view v;
-		if (wr_step_view(&v, op, i, false) && v.phase == WR_PHASE_PROMOTE &&
-		    (v.guarded || v.kind == WR_STEP_MANUAL) && changed(&op->steps[i], &v) &&
-		    op->steps[i].state != WR_SS_UNDONE)
+		if (wr_step_view(&v, op, i, false) && v.phase == WR_PHASE_PROMOTE && acts(&v) &&
+		    changed(&op->steps[i], &v) && op->steps[i].state != WR_SS_UNDONE)
 			return (int)i;
 	}
 	return -1;
@@ -59,7 +77,7 @@ bool wr_effective(const wr_op *op)
 	if (wr_undo_next(op) >= 0) return true;
 	for (size_t i = 0; i < op->step_count; i++) {
 		step_view v;
-		if (wr_step_view(&v, op, i, false) && v.guarded && changed(&op->steps[i], &v)) return true;
+		if (wr_step_view(&v, op, i, false) && acts(&v) && changed(&op->steps[i], &v)) return true;
 	}
 	return false;
 }
@@ -74,7 +92,7 @@ static bool leftover(const wr_op *op, size_t i, bool *serious)
 	*serious = undo_given_up(st) || v.kind == WR_STEP_TRAFFIC || v.phase == WR_PHASE_FENCE ||
 	           v.phase == WR_PHASE_DRAIN || v.phase == WR_PHASE_PROMOTE ||
 	           v.phase == WR_PHASE_SHIFT;
-	return v.guarded || undo_given_up(st);
+	return acts(&v) || undo_given_up(st);
 }
 
 static void finish_back(wr_decision *d, const wr_op *op)

@@ -245,6 +245,11 @@ static void keep_baseline(op_slot *slot, size_t index, const wr_receipt *r)
 	st->baseline_count = count;
 }
 
+static bool in_doubt(const wr_op_step *st)
+{
+	return st->state == WR_SS_UNCERTAIN && !wr_kind_waits(st->kind);
+}
+
 static void fold_intent(wr_state *s, const wr_receipt *r)
 {
 	step_ref f;
@@ -255,8 +260,10 @@ static void fold_intent(wr_state *s, const wr_receipt *r)
 	if (!fits) s->contradictions++; /* an intent is believed all the same: it may have acted */
 	if (f.undo != st->undo || st->attempts == 0) {
 		st->attempts = st->attempts_free = 0;
-		st->was_uncertain = false;
+		st->was_uncertain = st->doubtful = false;
 		st->ruling[0] = '\0';
+	} else if (in_doubt(st)) {
+		st->doubtful = true; /* how that attempt ended will never be known */
 	}
 	st->undo = f.undo;
 	st->attempts = f.attempt;
@@ -288,6 +295,9 @@ static void fold_result(wr_state *s, const wr_receipt *r)
 		s->contradictions++;
 		return;
 	}
+	/* Done is done, whichever attempt it was; and a probe's "no" is of all of them. */
+	if (done || st->probe_open) st->doubtful = false;
+	if (skipped && in_doubt(st)) st->doubtful = true;
 	memcpy(st->outcome, outcome, sizeof outcome);
 	STR(r, "error", st->error);
 	STR(r, "output", st->output);
@@ -359,6 +369,8 @@ static void fold_ruled(wr_state *s, const wr_receipt *r)
 		s->contradictions++;
 		return;
 	}
+	/* "Skip" says what to do next, not what happened. */
+	st->doubtful = !strcmp(ruling, "skip") && (st->doubtful || in_doubt(st));
 	memcpy(st->ruling, ruling, sizeof ruling);
 	st->ruled_seq = r->seq;
 	st->probe_open = false;

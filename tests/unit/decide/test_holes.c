@@ -62,10 +62,134 @@ static void a_result_before_the_ruling(void **state)
 	}
 }
 
+/* ---- laws 5 and 6: what may have happened is not forgotten ---- */
+
+/* "Go on without it" is not "it did not happen": the other side may be promoted. */
+static void a_skipped_doubt_keeps_the_fence(void **state)
+{
+	(void)state;
+	lab l;
+	at_promote_in_doubt(&l);
+	assert_true(both_say(&l, "rule:promote-postgres:skip"));
+	lab_state_is(&l, WR_OP_RUNNING);
+	assert_true(lab_says(&l, "alice", "abort"));
+	lab_finish(&l, WR_OUT_DONE); /* scale, which has no way back */
+	lab_held_for(&l, "HOLD-FENCE");
+	assert_non_null(strstr(lab_op(&l)->held_reason, "promote-postgres"));
+	assert_int_equal(l.job_count, 0);
+	assert_true(both_say(&l, "rule:fence:skip"));
+	while (lab_op(&l)->state == WR_OP_ROLLING_BACK) lab_finish(&l, WR_OUT_DONE);
+	lab_state_is(&l, WR_OP_FAILED);
+	assert_non_null(strstr(lab_op(&l)->final_reason, "promote-postgres"));
+	lab_free(&l);
+}
+
+/* The first attempt was lost on the way, the second was told "I am primary already": promoted. */
+static void a_failed_retry_keeps_the_doubt(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 2; how++) {
+		lab l;
+		lab_lawful(&l);
+		l.fo[PROMOTE].step_class = WR_IDEMPOTENT;
+		l.fo[PROMOTE].on_failure = how ? WR_FAIL_CONTINUE : WR_FAIL_ROLLBACK;
+		lab_failover(&l);
+		lab_run(&l, PROMOTE);
+		lab_finish(&l, WR_OUT_UNKNOWN);
+		lab_sleep(&l, S(2));
+		assert_int_equal(l.jobs[0].attempt, 2);
+		lab_finish(&l, WR_OUT_FAILED);
+		if (how) {
+			assert_int_equal(step(&l, PROMOTE)->state, WR_SS_SKIPPED);
+			assert_true(lab_says(&l, "alice", "abort"));
+			lab_finish(&l, WR_OUT_DONE);
+		}
+		lab_state_is(&l, WR_OP_ROLLING_BACK);
+		assert_string_equal(l.jobs[0].idempotency_key, "op-1/promote-postgres/undo");
+		lab_finish(&l, WR_OUT_DONE);
+		assert_string_equal(l.jobs[0].idempotency_key, "op-1/fence/undo");
+		lab_free(&l);
+	}
+}
+
+/* … also when nothing else was done: the operation does not end with "nothing to undo". */
+static void a_doubt_is_not_nothing(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		lab l;
+		lab_lawful(&l);
+		lab_failover(&l);
+		lab_finish(&l, WR_OUT_UNKNOWN);
+		lab_sleep(&l, S(2));
+		lab_finish(&l, WR_OUT_FAILED);
+		lab_held_for(&l, "HOLD-FAILED");
+		if (how == 1) assert_true(both_say(&l, "rule:freeze:not_done")); /* two know better */
+		if (how == 2) {                                                  /* done after all */
+			assert_true(lab_says(&l, "bob", "resume"));
+			lab_finish(&l, WR_OUT_DONE);
+		}
+		assert_true(lab_says(&l, "alice", "abort"));
+		if (how) lab_finish(&l, WR_OUT_FAILED);
+		if (how == 1) {
+			lab_state_is(&l, WR_OP_ABORTED);
+		} else {
+			lab_state_is(&l, WR_OP_ROLLING_BACK);
+			assert_string_equal(l.jobs[0].idempotency_key, "op-1/freeze/undo");
+		}
+		lab_free(&l);
+	}
+}
+
+/* Some servers may have been set before it failed, or before two people said to go on. */
+static void skipped_traffic_is_taken_back(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	l.fo[SHIFT10].on_failure = WR_FAIL_CONTINUE;
+	lab_failover(&l);
+	lab_verdict(&l, US, WR_V_HEALTHY); /* so that it may come back */
+	lab_run(&l, SHIFT10);
+	lab_finish(&l, WR_OUT_FAILED);
+	lab_sleep(&l, S(2));
+	lab_finish(&l, WR_OUT_FAILED);
+	assert_int_equal(step(&l, SHIFT10)->state, WR_SS_SKIPPED);
+	lab_weights(&l, 95, 5);
+	assert_true(lab_says(&l, "alice", "abort"));
+	lab_state_is(&l, WR_OP_ROLLING_BACK);
+	assert_string_equal(l.jobs[0].idempotency_key, "op-1/shift-10/undo");
+	lab_free(&l);
+}
+
+/* A person who promoted by hand did promote. */
+static void done_by_hand_is_done(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	l.fo[FREEZE] = lab_step("freeze", WR_PHASE_OTHER, WR_IDEMPOTENT, lab_notify("now"));
+	l.fo[FENCE] = lab_step("fence", WR_PHASE_FENCE, WR_IDEMPOTENT, lab_wait(&l));
+	l.fo[PROMOTE] = lab_step("promote", WR_PHASE_PROMOTE, WR_IDEMPOTENT, lab_manual("Promote."));
+	lab_failover(&l);
+	lab_run(&l, PROMOTE);
+	assert_true(lab_says(&l, "bob", "tick:promote"));
+	assert_true(lab_says(&l, "alice", "abort"));
+	lab_finish(&l, WR_OUT_FAILED); /* scale */
+	lab_state_is(&l, WR_OP_FAILED);
+	assert_non_null(strstr(lab_op(&l)->final_reason, "promote"));
+	lab_free(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_result_before_the_ruling),
+	    cmocka_unit_test(a_skipped_doubt_keeps_the_fence),
+	    cmocka_unit_test(a_failed_retry_keeps_the_doubt),
+	    cmocka_unit_test(a_doubt_is_not_nothing),
+	    cmocka_unit_test(skipped_traffic_is_taken_back),
+	    cmocka_unit_test(done_by_hand_is_done),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
