@@ -51,7 +51,7 @@ static const json_t *own_weights(const wr_op *op, const char *provider, bool *do
                                  int64_t *touched_us)
 {
 	const json_t *weights = NULL;
-	int64_t newest_us = 0;
+	int64_t newest = -1; /* by the order of the record: the clock may have been set back */
 	*doubt = false;
 	*touched_us = 0;
 	for (size_t i = 0; i < op->step_count; i++) {
@@ -65,9 +65,9 @@ static const json_t *own_weights(const wr_op *op, const char *provider, bool *do
 			if (times[k] > *touched_us) *touched_us = times[k];
 		if (st->state != WR_SS_DONE && st->state != WR_SS_UNDONE) {
 			*doubt = true;
-		} else if (st->result_us >= newest_us) {
+		} else if (st->said_seq > newest) {
 			weights = json_object_get(v.action, "weights");
-			newest_us = st->result_us;
+			newest = st->said_seq;
 		}
 	}
 	return weights;

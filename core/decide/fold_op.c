@@ -303,6 +303,7 @@ static void fold_result(wr_state *s, const wr_receipt *r)
 	STR(r, "output", st->output);
 	st->duration_ms = wr_receipt_int(r, "duration_ms", 0);
 	st->result_us = r->timestamp_us;
+	st->said_seq = r->seq;
 	st->intent_open = st->probe_open = false;
 	if (f.undo)
 		st->state = done ? WR_SS_UNDONE : WR_SS_UNDO_FAILED;
@@ -372,7 +373,7 @@ static void fold_ruled(wr_state *s, const wr_receipt *r)
 	/* "Skip" says what to do next, not what happened. */
 	st->doubtful = !strcmp(ruling, "skip") && (st->doubtful || in_doubt(st));
 	memcpy(st->ruling, ruling, sizeof ruling);
-	st->ruled_seq = r->seq;
+	st->ruled_seq = st->said_seq = r->seq;
 	st->probe_open = false;
 	if (!strcmp(ruling, "done")) {
 		st->state = f.undo ? WR_SS_UNDONE : WR_SS_DONE;

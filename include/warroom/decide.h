@@ -72,8 +72,9 @@ typedef struct wr_op_step {
 	int64_t ruled_seq;       /* its receipt; rulings signed before it are used up; 0 none */
 	const int64_t *baseline; /* soak: samples of each gate signal when it began; the state's */
 	size_t baseline_count;
-	bool doubtful; /* an earlier attempt, or one that was passed over, may have happened, and
-	                  nothing since has said whether it did */
+	bool doubtful;    /* an earlier attempt, or one that was passed over, may have happened, and
+	                     nothing since has said whether it did */
+	int64_t said_seq; /* the receipt that last said how it ended (result or ruling); 0 none */
 } wr_op_step;
 
 typedef struct wr_approval {

@@ -181,6 +181,43 @@ static void done_by_hand_is_done(void **state)
 	lab_free(&l);
 }
 
+/* ---- law 5: where traffic is ---- */
+
+/* The last word on the weights is the last one written, whatever the clock said at the time. */
+static void the_clock_does_not_order_the_weights(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, SHIFT100);
+	l.now -= MIN(60);
+	l.weights[US] = 0, l.weights[EU] = 100;
+	l.w->weights_us[0] = 0;
+	lab_finish(&l, WR_OUT_DONE);
+	assert_true(lab_says(&l, "alice", "abort"));
+	lab_held_for(&l, "HOLD-TRAFFIC"); /* back to 90 % at us, which is DOWN */
+	lab_free(&l);
+}
+
+static void ruled_weights_are_weights(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	l.fo[SHIFT100].step_class = WR_OPAQUE;
+	lab_failover(&l);
+	lab_run(&l, SHIFT100);
+	l.weights[US] = 0, l.weights[EU] = 100;
+	l.w->weights_us[0] = 0;
+	lab_finish(&l, WR_OUT_UNKNOWN);
+	lab_held_for(&l, "HOLD-UNCERTAIN");
+	assert_true(both_say(&l, "rule:shift-100:done"));
+	assert_true(lab_says(&l, "alice", "abort"));
+	lab_held_for(&l, "HOLD-TRAFFIC");
+	lab_free(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +227,8 @@ int main(void)
 	    cmocka_unit_test(a_doubt_is_not_nothing),
 	    cmocka_unit_test(skipped_traffic_is_taken_back),
 	    cmocka_unit_test(done_by_hand_is_done),
+	    cmocka_unit_test(the_clock_does_not_order_the_weights),
+	    cmocka_unit_test(ruled_weights_are_weights),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
