@@ -73,8 +73,8 @@ static const json_t *own_weights(const wr_op *op, const char *provider, bool *do
 	return weights;
 }
 
-/* What a region has now: read from the provider, else what we set last, else what the plan saw;
- * -1 unknown. */
+/* What a region has now: read from the provider, else what we set last; -1 unknown. What the plan
+ * saw is past: people may have moved traffic by hand since. */
 static int64_t weight_now(const wr_decision *d, const wr_op *op, const json_t *action,
                           const char *region)
 {
@@ -89,17 +89,26 @@ static int64_t weight_now(const wr_decision *d, const wr_op *op, const json_t *a
 		int seen = d->w->weights[traffic][index];
 		return seen >= 0 ? seen : -1;
 	}
-	if (doubt) return -1;
-	if (!known)
-		known = json_object_get(json_object_get(json_object_get(op->plan, "evidence"), "weights"),
-		                        provider);
-	return wr_json_int(known, region, -1);
+	return doubt ? -1 : wr_json_int(known, region, -1);
 }
 
 static wr_verdict verdict_of(const wr_decision *d, const char *region)
 {
 	int i = wr_region_index(d->cfg, region);
-	return i < 0 ? WR_V_UNKNOWN : d->w->regions[i].verdict;
+	if (i < 0) return WR_V_UNKNOWN;
+	/* A restart resets the observer's clock, not the outage that is on record. */
+	wr_verdict seen = d->w->regions[i].verdict, known = d->s->regions[i].verdict;
+	return seen == WR_V_SUSPECT && known == WR_V_DOWN ? WR_V_DOWN : seen;
+}
+
+bool wr_weights_awaited(const wr_decision *d, const step_view *v)
+{
+	size_t i = 0;
+	const wr_traffic *t = v->kind == WR_STEP_TRAFFIC ? provider_of(d->cfg, v->action, &i) : NULL;
+	if (!t || d->w->weights_us[i]) return false;
+	int64_t most_us =
+	    (3 * (t->interval_ms > 0 ? t->interval_ms : 5000) + t->timeout_ms) * US_PER_MS;
+	return wr_since_start_us(d) < most_us;
 }
 
 /* May traffic go from what is to `weights`? A region that gains must be known, and no worse than

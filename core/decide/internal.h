@@ -172,6 +172,7 @@ void wr_decide_result(wr_decision *d);
 void wr_decide_probed(wr_decision *d);
 void wr_decide_operations(wr_decision *d); /* TICK */
 /* verdicts.c */
+int64_t wr_since_start_us(const wr_decision *d);
 /* Have the signals of the region been looked at since the engine came up? Until then a verdict says
  * nothing. */
 bool wr_region_warm(const wr_decision *d, size_t region);
@@ -198,6 +199,8 @@ bool wr_emit_probe(wr_decision *d, const wr_op *op, size_t index);
 /* checks.c: may the step begin? NULL, or the HOLD- cause with the sentence. */
 const char *wr_check_begin(const wr_decision *d, const wr_op *op, size_t index, const step_view *v,
                            bool undo, char *why, size_t size);
+/* Just after a start the weights that a traffic step looks at were not read yet: wait a little. */
+bool wr_weights_awaited(const wr_decision *d, const step_view *v);
 bool wr_fence_proved(const wr_op *op, size_t before_step, char *missing, size_t size);
 
 /* loss.c: how far one link is behind, from what was proven. */

@@ -153,7 +153,7 @@ static step_next begin(wr_decision *d, const wr_op *op, size_t index, const step
 	if (full(d)) return STEP_BUSY;
 	/* Just after a start nothing has been looked at yet: that is no reason to hold, nor to go on.
 	 */
-	if (v->guarded && !wr_op_regions_warm(d, op)) {
+	if (v->guarded && (!wr_op_regions_warm(d, op) || wr_weights_awaited(d, v))) {
 		wr_wake(d, d->now_us + US_PER_S);
 		return STEP_BUSY;
 	}

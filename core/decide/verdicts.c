@@ -19,13 +19,19 @@ static int64_t settling_us(const wr_signal *s)
 	return ((runs + 1) * s->interval_ms + s->timeout_ms) * US_PER_MS;
 }
 
+int64_t wr_since_start_us(const wr_decision *d)
+{
+	int64_t us = d->now_us - d->s->engine_started_us;
+	return us >= 0 ? us : INT64_MAX; /* the clock was set back: a wait must not last an hour */
+}
+
 bool wr_region_warm(const wr_decision *d, size_t region)
 {
 	for (size_t i = 0; i < d->cfg->signal_count; i++) {
 		const wr_signal *s = &d->cfg->signals[i];
 		if (strcmp(s->region, d->cfg->regions[region].name) != 0) continue;
 		if (d->w->signals[i].samples >= (uint64_t)s->breach_after) continue;
-		if (d->now_us - d->s->engine_started_us < settling_us(s)) return false;
+		if (wr_since_start_us(d) < settling_us(s)) return false;
 	}
 	return true;
 }

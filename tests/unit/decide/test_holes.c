@@ -218,6 +218,39 @@ static void ruled_weights_are_weights(void **state)
 	lab_free(&l);
 }
 
+/* What the plan saw is past: somebody may have moved traffic by hand since. */
+static void what_the_plan_saw_is_past(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, SCALE);
+	l.weights[US] = 0, l.weights[EU] = 100; /* by hand, and nobody has read it */
+	l.now += S(20);
+	lab_finish(&l, WR_OUT_DONE);
+	lab_held_for(&l, "HOLD-TRAFFIC"); /* 90 % to us would be toward what is DOWN */
+	lab_free(&l);
+}
+
+/* On record it is DOWN; that our restart makes it SUSPECT again makes it no better. */
+static void a_restart_makes_nothing_better(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, SOAK);
+	lab_weights(&l, 90, 10);
+	lab_verdict(&l, US, WR_V_SUSPECT);
+	lab_verdict(&l, EU, WR_V_SUSPECT);
+	lab_settle(&l);
+	assert_int_equal(wr_state_region(l.s, US)->verdict, WR_V_DOWN);
+	assert_true(lab_says(&l, "alice", "abort"));
+	lab_held_for(&l, "HOLD-TRAFFIC");
+	lab_free(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,6 +262,8 @@ int main(void)
 	    cmocka_unit_test(done_by_hand_is_done),
 	    cmocka_unit_test(the_clock_does_not_order_the_weights),
 	    cmocka_unit_test(ruled_weights_are_weights),
+	    cmocka_unit_test(what_the_plan_saw_is_past),
+	    cmocka_unit_test(a_restart_makes_nothing_better),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
