@@ -169,8 +169,10 @@ static bool fence_allows(const wr_op *op, size_t index, const step_view *v, bool
 static bool approvals_hold(const wr_decision *d, const wr_op *op, bool undo, char *why, size_t size)
 {
 	wr_quorum q;
-	/* Going back is part of what was approved: exempt from the expiry alone. */
-	wr_quorum_eval(&q, d->cfg, op, undo ? op->proposed_us : d->now_us + WR_APPROVAL_MARGIN_US);
+	if (undo)
+		wr_quorum_back(&q, d->cfg, op);
+	else
+		wr_quorum_eval(&q, d->cfg, op, d->now_us + WR_APPROVAL_MARGIN_US);
 	if (q.met) return true;
 	wr_put(why, size, "approvals %s: approve again (%zu of %zu stand; missing %s)",
 	       undo ? "are no quorum" : "ran out", q.have, q.need, q.missing);

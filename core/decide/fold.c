@@ -128,6 +128,7 @@ void wr_fold(wr_state *s, const wr_receipt *r)
 		return;
 	}
 	s->epoch = r->epoch;
+	wr_fold_time(s, r->timestamp_us);
 	for (size_t i = 0; i < sizeof folds / sizeof folds[0]; i++) {
 		if (strcmp(r->operation, folds[i].operation) != 0) continue;
 		folds[i].fold(s, r);

@@ -89,6 +89,31 @@ static wr_approval *approval_place(wr_op *op, const wr_approval *a)
 	return oldest;
 }
 
+bool wr_approval_lives(const wr_approval *a, int64_t at_us)
+{
+	return !a->ran_out && a->expires_us > at_us;
+}
+
+static void await_expiry(wr_state *s, const wr_approval *a)
+{
+	if (!a->ran_out && (!s->next_expiry_us || a->expires_us < s->next_expiry_us))
+		s->next_expiry_us = a->expires_us;
+}
+
+void wr_fold_time(wr_state *s, int64_t at_us)
+{
+	if (!s->next_expiry_us || at_us < s->next_expiry_us) return;
+	s->next_expiry_us = 0;
+	for (size_t i = 0; i < s->op_count; i++) {
+		wr_op *op = &s->ops[i]->op;
+		for (size_t k = 0; k < op->approval_count; k++) {
+			wr_approval *a = &op->approvals[k];
+			if (a->expires_us <= at_us) a->ran_out = true;
+			await_expiry(s, a);
+		}
+	}
+}
+
 static wr_assurance assurance_field(const wr_receipt *r, const char *key)
 {
 	char text[24];
@@ -122,6 +147,8 @@ static void fold_approval(wr_state *s, const wr_receipt *r)
 		s->contradictions++;
 		return;
 	}
+	a.ran_out = a.expires_us <= a.at_us;
+	await_expiry(s, &a);
 	*approval_place(op, &a) = a;
 	if (!strncmp(a.decision, "tick:", 5))
 		for (size_t i = 0; i < op->step_count; i++)

@@ -62,7 +62,8 @@ struct wr_state {
 	int64_t incident_us, last_incident;
 	bool isolated;
 	int64_t engine_started_us;
-	json_t *nonces; /* a set */
+	int64_t next_expiry_us; /* the first end of an approval that has not run out; 0 none */
+	json_t *nonces;         /* a set */
 	struct {
 		char hash[WR_HEX_LEN];
 		json_t *plan;
@@ -88,6 +89,9 @@ void wr_slot_bind_plan(wr_state *s, op_slot *slot);
 int64_t wr_id_number(const char *id, const char *prefix); /* -1: not "<prefix><digits>" */
 
 /* ---- fold_op.c ---- */
+/* Something was written at `at_us`: approvals that ended before have run out for good. */
+void wr_fold_time(wr_state *s, int64_t at_us);
+bool wr_approval_lives(const wr_approval *a, int64_t at_us);
 /* True if the receipt was of an operation (whether or not it fitted). */
 bool wr_fold_operation(wr_state *s, const wr_receipt *r);
 
@@ -157,6 +161,9 @@ void wr_decide_propose(wr_decision *d);
 void wr_decide_signed(wr_decision *d);
 /* Does what was signed (hold, abort) and recorded, but cut off by a crash from what follows. */
 bool wr_take_up(wr_decision *d, const wr_op *op);
+/* quorum.c */
+/* Going back is part of what was approved: exempt from the expiry alone. */
+void wr_quorum_back(wr_quorum *out, const wr_config *cfg, const wr_op *op);
 /* run.c */
 /* Two different people with different keys said the same of the step called `name`, since it was
  * held, and both are valid at `at_us`; cfg: and are operators still, NULL: whoever they are now. */

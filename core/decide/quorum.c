@@ -45,7 +45,7 @@ int wr_challenge_text(wr_buf *out, const wr_signed *s, wr_err *err)
 }
 
 /* The approvals that may count at all. */
-static size_t eligible(const wr_config *cfg, const wr_op *op, int64_t now_us,
+static size_t eligible(const wr_config *cfg, const wr_op *op, int64_t now_us, bool back,
                        const wr_approval *list[static 32])
 {
 	const wr_approval_policy *p = wr_policy(cfg, op->kind);
@@ -53,7 +53,8 @@ static size_t eligible(const wr_config *cfg, const wr_op *op, int64_t now_us,
 	for (size_t i = 0; i < op->approval_count; i++) {
 		const wr_approval *a = &op->approvals[i];
 		const wr_operator *who = wr_config_operator(cfg, a->principal);
-		if (strcmp(a->decision, "approve") != 0 || a->expires_us <= now_us) continue;
+		if (strcmp(a->decision, "approve") != 0 || (!back && !wr_approval_lives(a, now_us)))
+			continue;
 		if (!who || !wr_operator_holds(who, a->role) || a->assurance < p->least) continue;
 		list[n++] = a;
 	}
@@ -88,11 +89,11 @@ static void add_missing(char *text, size_t size, const char *role)
 	wr_put(text + at, size - at, "%sone %s", at ? ", " : "", role);
 }
 
-void wr_quorum_eval(wr_quorum *out, const wr_config *cfg, const wr_op *op, int64_t now_us)
+static void judge(wr_quorum *out, const wr_config *cfg, const wr_op *op, int64_t now_us, bool back)
 {
 	const wr_approval_policy *p = wr_policy(cfg, op->kind);
 	const wr_approval *list[32], *taken[WR_MAX_OPERATORS];
-	size_t n = eligible(cfg, op, now_us, list), taken_count = 0;
+	size_t n = eligible(cfg, op, now_us, back, list), taken_count = 0;
 	memset(out, 0, sizeof *out);
 	out->need = p->role_count > 2 ? p->role_count : 2;
 	for (size_t i = 0; i < out->need && taken_count < WR_MAX_OPERATORS; i++) {
@@ -113,4 +114,14 @@ void wr_quorum_eval(wr_quorum *out, const wr_config *cfg, const wr_op *op, int64
 		out->met = false;
 		wr_put(out->missing, sizeof out->missing, "%s denied it", op->approvals[i].principal);
 	}
+}
+
+void wr_quorum_eval(wr_quorum *out, const wr_config *cfg, const wr_op *op, int64_t now_us)
+{
+	judge(out, cfg, op, now_us, false);
+}
+
+void wr_quorum_back(wr_quorum *out, const wr_config *cfg, const wr_op *op)
+{
+	judge(out, cfg, op, 0, true);
 }

@@ -290,8 +290,9 @@ static void progress_back(wr_decision *d, const wr_op *op)
 static bool counts_as_ruling(const wr_config *cfg, const wr_op *op, const wr_approval *a,
                              const wr_op_step *st, int64_t at_us)
 {
-	return !strncmp(a->decision, "rule:", 5) && a->expires_us > at_us && a->seq > op->held_seq &&
-	       a->seq > st->ruled_seq && (!cfg || wr_config_operator(cfg, a->principal));
+	return !strncmp(a->decision, "rule:", 5) && wr_approval_lives(a, at_us) &&
+	       a->seq > op->held_seq && a->seq > st->ruled_seq &&
+	       (!cfg || wr_config_operator(cfg, a->principal));
 }
 
 bool wr_find_ruling(const wr_config *cfg, const wr_op *op, size_t index, const char *name,
@@ -367,7 +368,10 @@ static bool settled(const wr_decision *d, const wr_op *op)
 	}
 	if (!strcmp(op->held_rule, HOLD_APPROVALS)) {
 		wr_quorum q;
-		wr_quorum_eval(&q, d->cfg, op, back ? op->proposed_us : d->now_us + WR_APPROVAL_MARGIN_US);
+		if (back)
+			wr_quorum_back(&q, d->cfg, op);
+		else
+			wr_quorum_eval(&q, d->cfg, op, d->now_us + WR_APPROVAL_MARGIN_US);
 		return q.met;
 	}
 	if (!strcmp(op->held_rule, HOLD_UNCERTAIN)) return !doubt;

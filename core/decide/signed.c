@@ -305,7 +305,7 @@ static bool signed_approve(wr_decision *d, const wr_op *op, const wr_approval_po
 		const wr_approval *a = &op->approvals[i];
 		if (strcmp(a->decision, "approve") != 0 || strcmp(a->principal, s->principal) != 0)
 			continue;
-		if (a->expires_us > d->now_us)
+		if (wr_approval_lives(a, d->now_us))
 			return refuse(d, WR_E_CONFLICT, "A-TWICE",
 			              "%.63s has approved already, and another person is needed", s->principal);
 	}
@@ -466,7 +466,7 @@ static bool signed_rule(wr_decision *d, const wr_op *op)
 	for (size_t i = 0; i < op->approval_count; i++) {
 		const wr_approval *a = &op->approvals[i];
 		if (!strcmp(a->decision, s->decision) && !strcmp(a->principal, s->principal) &&
-		    a->expires_us > d->now_us && a->seq > ruled_seq && a->seq > op->held_seq)
+		    wr_approval_lives(a, d->now_us) && a->seq > ruled_seq && a->seq > op->held_seq)
 			return refuse(d, WR_E_CONFLICT, "A-TWICE",
 			              "%.63s has ruled so already, and another person is needed", s->principal);
 	}

@@ -81,6 +81,7 @@ typedef struct wr_approval {
 	char principal[64], role[64], decision[96], fingerprint[52], nonce[65];
 	wr_assurance assurance;
 	int64_t expires_us, at_us, seq;
+	bool ran_out; /* a receipt after its end is on record: a clock set back does not revive it */
 } wr_approval;
 
 typedef struct wr_op {

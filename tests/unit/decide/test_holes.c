@@ -251,6 +251,50 @@ static void a_restart_makes_nothing_better(void **state)
 	lab_free(&l);
 }
 
+/* ---- law 2 ---- */
+
+/* It was on record that they ran out; that the clock is set back does not bring them back. */
+static void the_clock_revives_no_approval(void **state)
+{
+	(void)state;
+	lab l;
+	wr_quorum q;
+	lab_lawful(&l);
+	lab_failover(&l);
+	assert_true(lab_says(&l, "alice", "hold"));
+	lab_finish(&l, WR_OUT_DONE);
+	lab_sleep(&l, MIN(16));
+	assert_true(lab_says(&l, "bob", "resume"));
+	lab_held_for(&l, "HOLD-APPROVALS");
+	l.now -= MIN(10);
+	lab_fresh(&l);
+	lab_settle(&l);
+	lab_held_for(&l, "HOLD-APPROVALS");
+	wr_quorum_eval(&q, &l.cfg, lab_op(&l), l.now);
+	assert_false(q.met);
+	assert_true(lab_says(&l, "alice", "approve")); /* given anew, they count */
+	lab_held_for(&l, "HOLD-APPROVALS");
+	assert_true(lab_says(&l, "bob", "approve"));
+	lab_state_is(&l, WR_OP_RUNNING);
+	lab_free(&l);
+}
+
+static void the_clock_revives_no_ruling(void **state)
+{
+	(void)state;
+	lab l;
+	at_promote_in_doubt(&l);
+	assert_true(lab_says(&l, "alice", "rule:promote-postgres:done"));
+	l.now += MIN(16);
+	lab_append(&l, json_pack("{s:s}", "operation", "notification_sent"));
+	l.now -= MIN(10);
+	assert_true(lab_says(&l, "bob", "rule:promote-postgres:done"));
+	lab_held_for(&l, "HOLD-UNCERTAIN");
+	assert_true(lab_says(&l, "alice", "rule:promote-postgres:done"));
+	assert_int_equal(step(&l, PROMOTE)->state, WR_SS_DONE);
+	lab_free(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +308,8 @@ int main(void)
 	    cmocka_unit_test(ruled_weights_are_weights),
 	    cmocka_unit_test(what_the_plan_saw_is_past),
 	    cmocka_unit_test(a_restart_makes_nothing_better),
+	    cmocka_unit_test(the_clock_revives_no_approval),
+	    cmocka_unit_test(the_clock_revives_no_ruling),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
