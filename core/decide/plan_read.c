@@ -96,7 +96,8 @@ bool wr_step_view(step_view *v, const wr_op *op, size_t index, bool undo)
 	v->step_class = c < 0 ? WR_OPAQUE : (wr_step_class)c;
 	v->on_failure =
 	    (wr_on_failure)or_zero(wr_on_failure_parse_name(wr_json_str(v->step, "on_failure", "")));
-	v->guarded = wr_guarded_kind(v->kind, v->phase, v->step_class);
+	/* Who only looks has nothing to undo: a rollback acts, in whatever phase its step is. */
+	v->guarded = wr_guarded_kind(v->kind, v->phase, undo ? WR_OPAQUE : v->step_class);
 	v->retries = (int)wr_json_int(v->step, "retries", 0);
 	v->timeout_ms = wr_json_int(v->step, "timeout_ms", 0);
 	v->backoff_ms = wr_json_int(v->step, "backoff_ms", 0);

@@ -295,6 +295,27 @@ static void the_clock_revives_no_ruling(void **state)
 	lab_free(&l);
 }
 
+/* Who only looks undoes nothing: a rollback acts, in whatever phase its step is. */
+static void a_rollback_is_guarded(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	l.fo[CHECK] = lab_step("check", WR_PHASE_VERIFY, WR_IDEMPOTENT, lab_exec());
+	l.fo[CHECK].has_rollback = true;
+	l.fo[CHECK].rollback = lab_exec();
+	l.fo[TELL] = lab_step("tell", WR_PHASE_ANNOUNCE, WR_IDEMPOTENT, lab_manual("Tell them."));
+	lab_failover(&l);
+	lab_run(&l, TELL);
+	assert_false(wr_json_bool(lab_last(&l, "step_intent"), "guarded", true)); /* the manual one */
+	l.operators[1].principal = "bert"; /* bob's word does not count any more */
+	lab_crash(&l);
+	assert_true(lab_says(&l, "alice", "abort"));
+	lab_held_for(&l, "HOLD-APPROVALS");
+	assert_int_equal(l.job_count, 0);
+	lab_free(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +331,7 @@ int main(void)
 	    cmocka_unit_test(a_restart_makes_nothing_better),
 	    cmocka_unit_test(the_clock_revives_no_approval),
 	    cmocka_unit_test(the_clock_revives_no_ruling),
+	    cmocka_unit_test(a_rollback_is_guarded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
