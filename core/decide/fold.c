@@ -125,6 +125,7 @@ void wr_fold(wr_state *s, const wr_receipt *r)
 	s->seq = r->seq;
 	if (r->epoch < s->epoch) { /* law 4: a stale epoch acts no more */
 		s->contradictions++;
+		if (!strcmp(r->operation, "approval_recorded")) (void)wr_fold_nonce(s, r);
 		return;
 	}
 	s->epoch = r->epoch;

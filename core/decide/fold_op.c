@@ -122,6 +122,16 @@ static wr_assurance assurance_field(const wr_receipt *r, const char *key)
 	return a;
 }
 
+bool wr_fold_nonce(wr_state *s, const wr_receipt *r)
+{
+	char nonce[sizeof((wr_approval *)0)->nonce];
+	if (!STR(r, "nonce", nonce) || !nonce[0]) return false;
+	bool fresh = !wr_state_nonce_used(s, nonce);
+	if (fresh && json_object_set_new(s->nonces, nonce, json_true()) != 0)
+		wr_die("out of memory while folding an approval");
+	return fresh;
+}
+
 static void fold_approval(wr_state *s, const wr_receipt *r)
 {
 	wr_approval a = {0};
@@ -138,12 +148,16 @@ static void fold_approval(wr_state *s, const wr_receipt *r)
 	a.expires_us = time_field(r, "expires");
 	a.at_us = r->timestamp_us;
 	a.seq = r->seq;
-	if (a.nonce[0] && json_object_set_new(s->nonces, a.nonce, json_true()) != 0)
-		wr_die("out of memory while folding an approval");
+	int64_t most_us = a.at_us + WR_APPROVAL_EXPIRY_MAX_S * US_PER_S;
+	if (a.expires_us > most_us) a.expires_us = most_us; /* nobody is bound for longer */
+	bool fresh = wr_fold_nonce(s, r);
 	op_slot *slot = slot_of(s, r);
 	if (!slot) return;
 	wr_op *op = &slot->op;
-	if (strcmp(op->plan_hash, plan_hash) != 0 || wr_op_final(op->state)) {
+	bool whole = fresh && a.principal[0] && a.fingerprint[0];
+	/* A deny that is not whole denies all the same: it makes nothing happen. */
+	if ((!whole && strcmp(a.decision, "deny") != 0) || strcmp(op->plan_hash, plan_hash) != 0 ||
+	    wr_op_final(op->state)) {
 		s->contradictions++;
 		return;
 	}

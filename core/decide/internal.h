@@ -91,6 +91,9 @@ int64_t wr_id_number(const char *id, const char *prefix); /* -1: not "<prefix><d
 /* ---- fold_op.c ---- */
 /* Something was written at `at_us`: approvals that ended before have run out for good. */
 void wr_fold_time(wr_state *s, int64_t at_us);
+/* Takes note of the nonce of an approval_recorded, also of one that does not count otherwise: a
+ * chain uses each once. False: it has none, or it was used before. */
+bool wr_fold_nonce(wr_state *s, const wr_receipt *r);
 bool wr_approval_lives(const wr_approval *a, int64_t at_us);
 /* True if the receipt was of an operation (whether or not it fitted). */
 bool wr_fold_operation(wr_state *s, const wr_receipt *r);

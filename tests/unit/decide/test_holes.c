@@ -316,6 +316,76 @@ static void a_rollback_is_guarded(void **state)
 	lab_free(&l);
 }
 
+static json_t *approval_of(const lab *l, const char *who, const char *role, const char *nonce)
+{
+	char expires[WR_TIME_LEN];
+	const wr_op *op = NULL;
+	(void)wr_state_ops(l->s, &op, 1);
+	wr_time_format(expires, l->now + MIN(10));
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "operation",
+	                 "approval_recorded", "operation_id", op->id, "plan_hash", op->plan_hash,
+	                 "principal", who, "role", role, "decision", "approve", "assurance",
+	                 "own_device", "observed_assurance", "own_device", "nonce", nonce, "expires",
+	                 expires);
+}
+
+static json_t *with_key(json_t *a, const char *key)
+{
+	json_object_set_new(a, "key_fingerprint", json_string(key));
+	return a;
+}
+
+/* docs/receipts.md: a nonce is used once in a chain, also by an engine whose epoch is over. */
+static void a_nonce_is_used_once(void **state)
+{
+	(void)state;
+	lab l;
+	wr_quorum q;
+	lab_init(&l);
+	lab_outage(&l);
+	l.epoch = 3;
+	assert_true(lab_propose(&l, RB_FO, US, EU, "alice"));
+	lab_append(&l, with_key(approval_of(&l, "bob", "on_call", "nonce-1"), "SHA256:key-of-bob"));
+	assert_int_equal(wr_state_contradictions(l.s), 1); /* alice's */
+	wr_quorum_eval(&q, &l.cfg, lab_op(&l), l.now);
+	assert_int_equal(q.have, 1);
+	lab_append(&l, with_key(approval_of(&l, "bob", "on_call", ""), "SHA256:key-of-bob"));
+	lab_append(&l, approval_of(&l, "bob", "on_call", "fresh-1"));
+	lab_append(&l, with_key(approval_of(&l, "", "on_call", "fresh-2"), "SHA256:key-of-bob"));
+	assert_int_equal(wr_state_contradictions(l.s), 4);
+	wr_quorum_eval(&q, &l.cfg, lab_op(&l), l.now);
+	assert_int_equal(q.have, 1);
+	l.epoch = 2;
+	lab_append(&l, with_key(approval_of(&l, "bob", "on_call", "stale"), "SHA256:key-of-bob"));
+	assert_true(wr_state_nonce_used(l.s, "stale"));
+	wr_quorum_eval(&q, &l.cfg, lab_op(&l), l.now);
+	assert_int_equal(q.have, 1);
+	l.epoch = 3;
+	lab_append(&l, with_key(approval_of(&l, "bob", "on_call", "own"), "SHA256:key-of-bob"));
+	wr_quorum_eval(&q, &l.cfg, lab_op(&l), l.now);
+	assert_true(q.met);
+	lab_free(&l);
+}
+
+/* Nobody can have meant to be bound for longer than a quarter of an hour. */
+static void no_approval_lasts(void **state)
+{
+	(void)state;
+	lab l;
+	wr_quorum q;
+	lab_init(&l);
+	lab_outage(&l);
+	assert_true(lab_propose(&l, RB_FO, US, EU, "alice"));
+	json_t *a = with_key(approval_of(&l, "bob", "on_call", "long"), "SHA256:key-of-bob");
+	json_object_set_new(a, "expires", json_string("2027-01-01T00:00:00Z"));
+	lab_append(&l, a);
+	wr_quorum_eval(&q, &l.cfg, lab_op(&l), l.now + MIN(14));
+	assert_true(q.met);
+	wr_quorum_eval(&q, &l.cfg, lab_op(&l), l.now + MIN(16));
+	assert_int_equal(q.have, 0);
+	lab_free(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +402,8 @@ int main(void)
 	    cmocka_unit_test(the_clock_revives_no_approval),
 	    cmocka_unit_test(the_clock_revives_no_ruling),
 	    cmocka_unit_test(a_rollback_is_guarded),
+	    cmocka_unit_test(a_nonce_is_used_once),
+	    cmocka_unit_test(no_approval_lasts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

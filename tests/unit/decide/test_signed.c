@@ -506,8 +506,8 @@ static void counting_again(void **state)
 		proposed(&l);
 		l.law = NULL;
 		json_t *r = json_pack(
-		    "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "operation", "approval_recorded",
-		    "operation_id", "op-1", "plan_hash", lab_op(&l)->plan_hash, "principal", "bob", "role",
+		    "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "operation",
+		    "approval_recorded", "nonce", "its-own", "operation_id", "op-1", "plan_hash", lab_op(&l)->plan_hash, "principal", "bob", "role",
 		    "on_call", "decision", "approve", "assurance", "own_device", "observed_assurance",
 		    terminals[i / 2], "key_fingerprint", keys[i % 2], "expires", "2026-01-25T12:20:00Z");
 		lab_append(&l, r);
