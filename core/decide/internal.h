@@ -55,7 +55,8 @@ struct wr_state {
 	uint64_t contradictions;
 	op_slot *ops[WR_OPS_KEPT]; /* oldest first */
 	size_t op_count;
-	int64_t last_op; /* the highest number in an operation's id */
+	int64_t last_op;      /* the highest number in an operation's id */
+	int64_t forgotten_op; /* … of those that are not kept any more */
 	wr_region_state regions[WR_MAX_REGIONS];
 	region_flips flips[WR_MAX_REGIONS];
 	char incident[WR_ID_LEN], incident_title[192], incident_region[64];

@@ -159,7 +159,8 @@ static bool check_draft(wr_decision *d, const wr_signed *s, char steps_hash[stat
 	wr_err err = {0};
 	if (!plan || !d->ev->draft_id || strcmp(d->ev->draft_id, s->operation_id) != 0)
 		return refuse(d, WR_E_NOT_FOUND, "A-UNKNOWN", "there is no such draft");
-	if (wr_id_number(d->ev->draft_id, "op-") < 0 || wr_slot(d->s, d->ev->draft_id))
+	if (wr_id_number(d->ev->draft_id, "op-") <= d->s->forgotten_op ||
+	    wr_slot(d->s, d->ev->draft_id))
 		return refuse(d, WR_E_CONFLICT, "A-ID", "%.23s is taken; draw the plan up again",
 		              d->ev->draft_id);
 	if (wr_plan_check(plan, &err) != 0)

@@ -79,6 +79,8 @@ op_slot *wr_slot_add(wr_state *s, const char *id)
 	if (s->op_count == WR_OPS_KEPT) {
 		size_t victim = 0;
 		while (victim + 1 < s->op_count && !wr_op_final(s->ops[victim]->op.state)) victim++;
+		int64_t number = wr_id_number(s->ops[victim]->op.id, "op-");
+		if (number > s->forgotten_op) s->forgotten_op = number;
 		slot_free(s->ops[victim]);
 		for (size_t i = victim; i + 1 < s->op_count; i++) s->ops[i] = s->ops[i + 1];
 		s->op_count--;

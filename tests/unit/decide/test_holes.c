@@ -386,6 +386,41 @@ static void no_approval_lasts(void **state)
 	lab_free(&l);
 }
 
+/* An id that is forgotten is still taken: its approvals are in the chain. */
+static void a_forgotten_id_is_taken(void **state)
+{
+	(void)state;
+	lab l;
+	lab_init(&l);
+	for (unsigned i = 1; i < 200; i++) {
+		char id[WR_ID_LEN];
+		snprintf(id, sizeof id, "op-%u", i);
+		lab_append(&l, json_pack("{s:s, s:s, s:s}", "operation", "operation_proposed",
+		                         "operation_id", id, "group", "main"));
+		lab_append(&l,
+		           json_pack("{s:s, s:s}", "operation", "operation_denied", "operation_id", id));
+	}
+	assert_null(wr_state_op(l.s, "op-2"));
+	lab_outage(&l);
+	json_t *plan = lab_plan(&l, RB_FO, US, EU);
+	char hash[WR_HEX_LEN], words[WR_WORDS_LEN];
+	wr_err err = {0};
+	assert_int_equal(wr_plan_hash(plan, hash, words, &err), 0);
+	lab_sig g;
+	lab_sign_init(&l, &g, "op-2", hash, "alice", "sre", "approve");
+	lab_seal(&g);
+	wr_event ev = {.kind = WR_EV_PROPOSE,
+	               .draft_plan = plan,
+	               .draft_id = "op-2",
+	               .draft_reason = "",
+	               .sign = &g.s};
+	lab_decide(&l, &ev);
+	lab_is_refused(&l, "A-ID");
+	wr_buf_free(&g.text);
+	json_decref(plan);
+	lab_free(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -404,6 +439,7 @@ int main(void)
 	    cmocka_unit_test(a_rollback_is_guarded),
 	    cmocka_unit_test(a_nonce_is_used_once),
 	    cmocka_unit_test(no_approval_lasts),
+	    cmocka_unit_test(a_forgotten_id_is_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
