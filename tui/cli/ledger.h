@@ -16,4 +16,8 @@ int ledger_prove(cli *c);
 int ledger_check_proof(cli *c);
 int ledger_cosign(cli *c);
 
+/* ledger_foreign.c */
+extern const cli_option ledger_audit_options[];
+int ledger_audit(cli *c);
+
 #endif

@@ -174,4 +174,9 @@ const ledger_verb ledger_verbs[] = {
      "Refused, with exit 1, unless --key signed it and it goes on from the one cosigned last. Of a\n"
      "fork both checkpoints are kept in --state.\n",
      ledger_cosign_options, ledger_cosign},
+    {"audit", "PROFILE SOURCE | REGION|all", "check receipts that other software wrote",
+     "PROFILE says how they are chained (docs/foreign-chains.md), SOURCE is a file or a URL. With a\n"
+     "REGION or all, the engine audits what it follows there.\n"
+     "Exit 0: verified; 1: broken; 2: unreadable.\n",
+     ledger_audit_options, ledger_audit},
     {NULL, NULL, NULL, NULL, NULL, NULL}};
