@@ -86,6 +86,7 @@ static int replay_one(void *ctx, const wr_receipt *r)
 {
 	replay *p = ctx;
 	p->last_us = r->timestamp_us;
+	p->e->seen_seq = r->seq;
 	if (p->second && doubted(p, r->seq)) return 0;
 	if (!p->second && !strcmp(r->operation, "approval_recorded")) note_doubt(p, r);
 	return fold_one(p->e, r);
@@ -151,9 +152,8 @@ static int read_back(engine *e, wr_err *err)
 
 static int append_now(engine *e, json_t *receipt, wr_err *err)
 {
-	int64_t seq;
-	if (wr_ledger_append(e->ledger, receipt, e->epoch, &seq, err) != 0) return -1;
-	return wr_ledger_read(e->ledger, seq, fold_one, e, err) < 0 ? -1 : 0;
+	if (wr_ledger_append(e->ledger, receipt, e->epoch, NULL, err) != 0) return -1;
+	return wr_ledger_read(e->ledger, e->seen_seq + 1, fold_one, e, err) < 0 ? -1 : 0;
 }
 
 static size_t unfinished(const engine *e)
@@ -173,9 +173,11 @@ static int open_ledger(engine *e, wr_err *err)
 	                       .stream = e->cfg->stream,
 	                       .actor = actor,
 	                       .engine_key = e->cfg->engine_key,
+	                       .origin = e->cfg->platform,
 	                       .clock = e->clock,
 	                       .random = &wr_random_system};
 	wr_ledger_opened opened = {0};
+	e->seen_seq = -1;
 	e->ledger = wr_ledger_open_dir(&opts, &opened, err);
 	if (!e->ledger) return -1;
 	if (read_back(e, err) != 0) return -1;

@@ -41,6 +41,7 @@ void engine_fold_line(engine *e, const char *line, size_t len)
 		wr_log(WR_LOG_ERROR, "engine", "cannot fold our own receipt: %s", err.msg);
 		return;
 	}
+	e->seen_seq = r.seq;
 	wr_fold(e->state, &r);
 	engine_fold_seat(e, &r);
 	if (!strcmp(r.operation, "incident_opened"))
@@ -52,6 +53,28 @@ void engine_fold_line(engine *e, const char *line, size_t len)
 	wr_receipt_str(&r, "actor", t->actor, sizeof t->actor);
 	wr_hex(t->hash, r.hash, sizeof r.hash);
 	receipt_sentence(&r, t->text, sizeof t->text);
+}
+
+typedef struct catching_up {
+	engine *e;
+	int64_t before;
+} catching_up;
+
+static int fold_missed(void *ctx, const wr_receipt *r)
+{
+	const catching_up *c = ctx;
+	if (r->seq >= c->before) return 1;
+	engine_fold_line(c->e, r->line, r->len);
+	return 0;
+}
+
+void engine_catch_up(engine *e, int64_t before)
+{
+	catching_up c = {.e = e, .before = before};
+	wr_err err = {0};
+	if (before <= e->seen_seq + 1) return;
+	if (wr_ledger_read(e->ledger, e->seen_seq + 1, fold_missed, &c, &err) < 0)
+		wr_log(WR_LOG_ERROR, "engine", "cannot read back the ledger's own receipts: %s", err.msg);
 }
 
 /* The configuration does not change while an engine runs: once per operation is enough. A plan that
@@ -93,6 +116,7 @@ static void on_appended(void *ctx, const wr_appended *a)
 	m->kind = MSG_APPENDED;
 	m->appended.status = a->status;
 	m->appended.err = a->err;
+	m->appended.first_seq = a->first_seq;
 	if (a->status == WR_APPEND_DONE && a->count) {
 		m->appended.lines = calloc(a->count, sizeof *m->appended.lines);
 		m->appended.lens = calloc(a->count, sizeof *m->appended.lens);
@@ -209,6 +233,7 @@ static void unit_durable(engine *e, msg *cause, const appended *a)
 		draft *d = engine_draft(e, e->flight_sign.operation_id);
 		if (d) draft_clear(d);
 	}
+	engine_catch_up(e, a->first_seq);
 	for (size_t i = 0; i < a->count; i++) engine_fold_line(e, a->lines[i], a->lens[i]);
 	/* Who is told "accepted" must find it in the very next state. */
 	if (cause && cause->kind == MSG_REQUEST) engine_publish(e, true);
@@ -298,6 +323,9 @@ void engine_decide(engine *e, const wr_event *ev, msg *cause)
 	wr_effects *fx = &e->flight;
 	int64_t now = wr_wall_us(e->clock);
 	wr_err err = {0};
+	wr_head head;
+	wr_ledger_head(e->ledger, &head);
+	engine_catch_up(e, head.count);
 	memset(fx, 0, sizeof *fx);
 	wr_decide(e->state, e->world, ev, now, fx);
 	bool asked = ev->kind == WR_EV_PROPOSE || ev->kind == WR_EV_SIGNED;

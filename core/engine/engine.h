@@ -47,6 +47,7 @@ typedef struct appended {
 	wr_append_status status;
 	wr_err err;
 	size_t count;
+	int64_t first_seq;
 	char **lines;
 	size_t *lens;
 } appended;
@@ -189,6 +190,7 @@ typedef struct engine {
 
 	tail_line tail[TAIL];
 	int64_t tail_count;
+	int64_t seen_seq; /* the last receipt that came past; -1: none */
 	char incident_region[64]; /* of the newest incident */
 	live_output live[LIVES];
 	size_t live_next;
@@ -224,6 +226,9 @@ void engine_publish(engine *e, bool now_please);
 void engine_decide(engine *e, const wr_event *ev, msg *cause); /* takes cause */
 void engine_appended(engine *e, const appended *a);
 void engine_fold_line(engine *e, const char *line, size_t len);
+/* The ledger writes receipts of its own between ours (checkpoints): those after seen_seq are
+ * folded, up to receipt `before`. */
+void engine_catch_up(engine *e, int64_t before);
 void engine_load_plan(engine *e, const wr_receipt *r);
 /* The steps_hash that op's plan would have now; "" if it cannot be made. */
 void engine_steps_hash(engine *e, const wr_op *op, char out[static WR_HEX_LEN]);

@@ -17,6 +17,7 @@ static const form forms[] = {
     {"engine_started", "engine started, version {version}[, operations taken up: "
                        "{recovered_operations}]"},
     {"engine_stopped", "engine stopped[: {reason}]"},
+    {"checkpoint_signed", "the first {size} receipts are attested, root {root}"},
     {"ledger_recovered", "an unfinished record of {torn_bytes} bytes was moved aside"},
     {"verdict_changed", "{region} {from} → {to}[  {reason}]"},
     {"incident_opened", "{title}"},

@@ -82,10 +82,39 @@ int wr_segment_list(const char *dir, int64_t **seqs, size_t *count, wr_err *err)
 
 void wr_mark_format(wr_buf *out, const wr_mark *m)
 {
-	char hex[WR_HEX_LEN];
+	char hex[WR_HEX_LEN], nodes[WR_RANGE_NODES * (WR_HEX_LEN - 1) + 1];
+	const wr_resume *r = &m->resume;
 	wr_hex(hex, m->hash, WR_HASH_LEN);
-	wr_buf_addf(out, "{\"bytes\":%lld,\"count\":%lld,\"hash\":\"%s\",\"segment\":%lld}\n",
-	            (long long)m->bytes, (long long)m->count, hex, (long long)m->segment);
+	wr_buf_addf(out, "{\"bytes\":%lld,\"count\":%lld,\"hash\":\"%s\"", (long long)m->bytes,
+	            (long long)m->count, hex);
+	if (r->seq > 0) {
+		wr_hex(hex, r->prev_hash, WR_HASH_LEN);
+		wr_hex(nodes, r->tree.nodes[0], r->tree.count * WR_HASH_LEN);
+		wr_buf_addf(out, ",\"resume_at\":%lld,\"resume_prev\":\"%s\",\"resume_segment\":%lld",
+		            (long long)r->at, hex, (long long)r->segment);
+		wr_buf_addf(out, ",\"resume_seq\":%lld,\"resume_tree\":\"%s\"", (long long)r->seq, nodes);
+	}
+	wr_buf_addf(out, ",\"segment\":%lld}\n", (long long)m->segment);
+}
+
+static bool resume_parse(const json_t *j, const wr_mark *m, wr_resume *out)
+{
+	const char *prev = wr_json_str(j, "resume_prev", ""),
+	           *nodes = wr_json_str(j, "resume_tree", "");
+	out->at = wr_json_int(j, "resume_at", -1);
+	out->segment = wr_json_int(j, "resume_segment", -1);
+	out->seq = wr_json_int(j, "resume_seq", 0);
+	if (out->seq == 0) return true;
+	if (out->at < 0 || out->segment < 0 || out->segment > out->seq || out->seq >= m->count ||
+	    out->segment > m->segment || strlen(prev) != WR_HEX_LEN - 1 ||
+	    wr_unhex(out->prev_hash, WR_HASH_LEN, prev, WR_HEX_LEN - 1))
+		return false;
+	/* The perfect subtrees of a tree are as many as its size has bits. */
+	wr_range_init(&out->tree, 0);
+	out->tree.end = out->seq;
+	for (int64_t left = out->seq; left; left &= left - 1) out->tree.count++;
+	size_t len = out->tree.count * WR_HASH_LEN;
+	return strlen(nodes) == 2 * len && wr_unhex(out->tree.nodes[0], len, nodes, 2 * len) == 0;
 }
 
 /* Strict: the file must be exactly what wr_mark_format makes, so that no changed bit is missed. */
@@ -99,8 +128,9 @@ static bool mark_parse(const wr_buf *text, wr_mark *out)
 	out->segment = wr_json_int(j, "segment", -1);
 	bool ok = out->bytes > 0 && out->count > 0 && out->segment >= 0 && out->segment < out->count &&
 	          strlen(hex) == WR_HEX_LEN - 1 &&
-	          wr_unhex(out->hash, WR_HASH_LEN, hex, WR_HEX_LEN - 1) == 0;
-	wr_buf again = WR_BUF_INIT(1024);
+	          wr_unhex(out->hash, WR_HASH_LEN, hex, WR_HEX_LEN - 1) == 0 &&
+	          resume_parse(j, out, &out->resume);
+	wr_buf again = WR_BUF_INIT(WR_MARK_MAX);
 	if (ok) wr_mark_format(&again, out);
 	ok = ok && wr_buf_ok(&again) && again.len == text->len &&
 	     memcmp(again.data, text->data, text->len) == 0;
@@ -112,11 +142,11 @@ static bool mark_parse(const wr_buf *text, wr_mark *out)
 int wr_mark_read(const char *dir, wr_mark *out, wr_err *err)
 {
 	char path[PATH_MAX];
-	wr_buf text = WR_BUF_INIT(1024);
+	wr_buf text = WR_BUF_INIT(WR_MARK_MAX);
 	*out = (wr_mark){0};
 	if (wr_path_join(path, sizeof path, dir, WR_MARK_NAME, err)) return -1;
 	if (access(path, F_OK) != 0 && errno == ENOENT) return 0;
-	int rc = wr_read_file(&text, path, 1024, WR_ANY, err);
+	int rc = wr_read_file(&text, path, WR_MARK_MAX, WR_ANY, err);
 	if (rc == 0 && (text.len == 0 || !mark_parse(&text, out))) {
 		*out = (wr_mark){0};
 		rc = wr_fail(

@@ -3,9 +3,10 @@
  *
  * The mark is the file `head` in the chain's directory, replaced atomically: the number of
  * receipts, where the last of them ends, and its hash, at a moment when all of that was durable.
- * It is written lazily (when the writer has been idle, each 256 receipts, at close), so it is
- * behind after a crash, never ahead. What is at or before it was durable: if that is missing or
- * damaged, it is damage, never a torn write.
+ * It is written beside the work, some times a second and at close, so it is behind after a crash,
+ * never ahead. What is at or before it was durable: if that is missing or damaged, it is damage,
+ * never a torn write. It also says from where on opening reads: the Merkle tree of the receipts
+ * before, which the signed checkpoint can vouch for.
  *
  * What is past the mark and not whole is torn only if a write that was cut short can leave it
  * behind: the beginning of a receipt with no newline, or such a beginning followed by zero bytes
@@ -19,9 +20,12 @@
 #include <limits.h>
 
 #include "ledger/scan.h"
+#include "warroom/merkle.h"
 
 #define WR_SEGMENT_NAME_LEN 27 /* 20 digits, ".jsonl", NUL */
 #define WR_MARK_NAME        "head"
+#define WR_MARK_MAX         ((size_t)8 << 10)
+#define WR_CHECKPOINT_NAME  "checkpoint"
 
 void wr_segment_name(char out[static WR_SEGMENT_NAME_LEN], int64_t first_seq);
 /* wr_segment_seq reads a segment's name; -1 if it is no segment's name. */
@@ -30,11 +34,21 @@ int64_t wr_segment_seq(const char *name);
  * directory has none. */
 WR_CHECKED int wr_segment_list(const char *dir, int64_t **seqs, size_t *count, wr_err *err);
 
+/* A receipt to go on from. */
+typedef struct wr_resume {
+	int64_t seq;     /* 0: there is none */
+	int64_t segment; /* where it begins: first seq of the segment, … */
+	int64_t at;      /* … byte */
+	uint8_t prev_hash[WR_HASH_LEN];
+	wr_range tree; /* of all receipts before it */
+} wr_resume;
+
 typedef struct wr_mark {
 	int64_t count;   /* receipts; 0: there is no mark */
 	int64_t segment; /* first seq of the segment that the last of them is in */
 	int64_t bytes;   /* where in it that one ends */
 	uint8_t hash[WR_HASH_LEN];
+	wr_resume resume; /* of a receipt before that end */
 } wr_mark;
 
 /* wr_mark_format makes the file's text; wr_mark_read reads the file of a chain's directory: none

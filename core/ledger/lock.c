@@ -1,17 +1,36 @@
 /* lock.c: one writer per ledger directory.
  *
- * An open-file-description lock: it goes with the process however that ends, and two openings in
- * one process exclude each other as well. The pid in the file is for people only. The directory
- * itself is locked too, because people remove lock files that look stale. */
+ * An open-file-description lock: it goes with the process however that ends. One process may write
+ * several chains of a ledger, each once; they share the lock, which is why a list of what this
+ * process holds is kept. The pid in the file is for people only. The directory itself is locked
+ * too, because people remove lock files that look stale. Thread-safe. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ledger/store.h"
 #include "warroom/io.h"
+
+#define CHAINS_MAX 256 /* a process that writes more has a bug */
+
+struct wr_lock {
+	wr_lock *next;
+	dev_t dev;
+	ino_t ino;
+	pid_t pid; /* who took it: a forked child has the list, and not the lock */
+	int fd, dir_fd;
+	size_t count;
+	char chains[CHAINS_MAX][128];
+};
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards the list and what is in it */
+static wr_lock *held;
 
 static const struct flock whole_file = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
@@ -47,27 +66,98 @@ static int lock_dir(const char *dir, int *out, wr_err *err)
 	return 0;
 }
 
-int wr_lock_take(const char *dir, int *dir_fd, wr_err *err)
+/* The lock file's descriptor and the directory's, both locked. */
+static int lock_files(wr_lock *lock, const char *dir, wr_err *err)
 {
 	char path[PATH_MAX];
-	struct flock lock = whole_file;
+	struct flock whole = whole_file;
 	if (wr_path_join(path, sizeof path, dir, "lock", err)) return -1;
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (fd < 0) return wr_fs_fail(err, "open", path);
-	if (fcntl(fd, F_OFD_SETLK, &lock)) {
-		if (errno == EAGAIN || errno == EACCES)
-			(void)locked_by_other(fd, path, err);
-		else
-			(void)wr_fs_fail(err, "lock", path);
-		(void)close(fd);
-		return -1;
+	lock->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (lock->fd < 0) return wr_fs_fail(err, "open", path);
+	int rc = 0;
+	if (fcntl(lock->fd, F_OFD_SETLK, &whole))
+		rc = errno == EAGAIN || errno == EACCES ? locked_by_other(lock->fd, path, err)
+		                                        : wr_fs_fail(err, "lock", path);
+	if (rc == 0) rc = lock_dir(dir, &lock->dir_fd, err);
+	if (rc == 0)
+		write_pid(lock->fd);
+	else
+		(void)close(lock->fd);
+	return rc;
+}
+
+static wr_lock *find(const struct stat *st)
+{
+	for (wr_lock *k = held; k; k = k->next)
+		if (k->dev == st->st_dev && k->ino == st->st_ino && k->pid == getpid()) return k;
+	return NULL;
+}
+
+static wr_lock *take_new(const char *dir, const struct stat *st, wr_err *err)
+{
+	wr_lock *lock = calloc(1, sizeof *lock);
+	if (!lock) {
+		(void)wr_fail(err, WR_E_NOMEM, "ledger: out of memory");
+		return NULL;
 	}
-	if (lock_dir(dir, dir_fd, err)) {
-		(void)close(fd);
-		return -1;
+	*lock = (wr_lock){.dev = st->st_dev, .ino = st->st_ino, .pid = getpid(), .dir_fd = -1};
+	if (lock_files(lock, dir, err)) {
+		free(lock);
+		return NULL;
 	}
-	write_pid(fd);
-	return fd;
+	lock->next = held;
+	held = lock;
+	return lock;
+}
+
+static int add_chain(wr_lock *lock, const char *dir, const char *chain, wr_err *err)
+{
+	for (size_t i = 0; i < lock->count; i++)
+		if (strcmp(lock->chains[i], chain) == 0)
+			return wr_fail(err, WR_E_LOCKED, "%s: another engine (pid %ld) writes to %s here", dir,
+			               (long)lock->pid, chain);
+	if (lock->count == CHAINS_MAX)
+		return wr_fail(err, WR_E_LIMIT, "%s: one process writes at most %d chains", dir,
+		               CHAINS_MAX);
+	(void)snprintf(lock->chains[lock->count++], sizeof lock->chains[0], "%s", chain);
+	return 0;
+}
+
+wr_lock *wr_lock_take(const char *dir, const char *chain, wr_err *err)
+{
+	struct stat st;
+	if (stat(dir, &st)) {
+		(void)wr_fs_fail(err, "open directory", dir);
+		return NULL;
+	}
+	(void)pthread_mutex_lock(&mutex);
+	wr_lock *lock = find(&st);
+	if (!lock) lock = take_new(dir, &st, err);
+	if (lock && add_chain(lock, dir, chain, err)) lock = NULL;
+	(void)pthread_mutex_unlock(&mutex);
+	return lock;
+}
+
+static void release(wr_lock *lock)
+{
+	wr_lock **at = &held;
+	while (*at != lock) at = &(*at)->next;
+	*at = lock->next;
+	if (lock->dir_fd >= 0) (void)close(lock->dir_fd);
+	(void)close(lock->fd);
+	free(lock);
+}
+
+void wr_lock_drop(wr_lock *lock, const char *chain)
+{
+	(void)pthread_mutex_lock(&mutex);
+	for (size_t i = 0; i < lock->count; i++) {
+		if (strcmp(lock->chains[i], chain) != 0) continue;
+		memmove(lock->chains[i], lock->chains[--lock->count], sizeof lock->chains[0]);
+		break;
+	}
+	if (lock->count == 0) release(lock);
+	(void)pthread_mutex_unlock(&mutex);
 }
 
 bool wr_lock_held(const char *dir)
@@ -78,7 +168,7 @@ bool wr_lock_held(const char *dir)
 	if (wr_path_join(path, sizeof path, dir, "lock", &err)) return false;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0) return false;
-	bool held = fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	bool there = fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 	(void)close(fd);
-	return held;
+	return there;
 }

@@ -1,21 +1,30 @@
 /* store.h: the file store's inside, shared by store.c (the interface), open.c (recovery), writer.c
- * (group commit) and key.c. */
+ * (group commit), keeper.c (the mark and the checkpoint) and blob.c.
+ *
+ * Whoever has set `writing` writes: a caller of wr_ledger_append who finds nobody at it does so
+ * itself, which saves two changes of threads; everything that queues up meanwhile is the writer
+ * thread's. The keeper thread writes the small files beside the segments, which nobody waits for.
+ */
 #ifndef WR_LEDGER_STORE_H
 #define WR_LEDGER_STORE_H
 
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "ledger/chain.h"
+#include "ledger/draft.h"
 #include "ledger/fs.h"
+#include "ledger/index.h"
 #include "warroom/ledger.h"
 #include "warroom/note.h"
 
-#define WR_UNIT_MAX    64                /* receipts in one submission */
-#define WR_PLACE_EVERY 256               /* receipts between two entries of the index */
-#define WR_MARK_EVERY  256               /* receipts between two marks while busy */
-#define WR_MARK_IDLE_S 1                 /* after this long without work the mark is written */
-#define WR_BATCH_BYTES ((size_t)4 << 20) /* one fdatasync covers about this much at most */
+#define WR_UNIT_MAX         64                /* receipts in one submission */
+#define WR_CHECKPOINT_EVERY 256               /* receipts between two checkpoints … */
+#define WR_CHECKPOINT_MS    60000             /* … and time, if there is anything new */
+#define WR_KEEP_MS          500               /* between two marks while busy */
+#define WR_BATCH_BYTES      ((size_t)4 << 20) /* one fdatasync covers about this much at most */
+#define WR_BELLS            8
 
 /* Up to where everything is known to be on the disk. */
 typedef struct wr_durable {
@@ -26,19 +35,19 @@ typedef struct wr_durable {
 	int64_t timestamp_us, epoch; /* of the last receipt */
 } wr_durable;
 
-/* Where a receipt begins; each segment's first has an entry. */
-typedef struct wr_place {
-	int64_t seq, segment, at;
-} wr_place;
-
 typedef struct wr_unit {
 	struct wr_unit *next;
 	size_t count;
 	int64_t epoch;
-	void (*done)(void *ctx, const wr_appended *);
+	void (*done)(void *ctx, const wr_appended *); /* NULL: nobody asks */
 	void *ctx;
-	json_t *drafts[];
+	bool owned;       /* by the store, which frees it; else its owner waits */
+	bool wants_lines; /* `done` looks at the lines */
+	wr_draft *drafts;
 } wr_unit;
+
+typedef struct wr_batch wr_batch;
+typedef struct wr_lock wr_lock;
 
 struct wr_ledger {
 	/* fixed after opening */
@@ -46,47 +55,84 @@ struct wr_ledger {
 	wr_clock clock;
 	wr_random random;
 	char dir[PATH_MAX], chain_dir[PATH_MAX];
-	char chain[128], actor[128];
+	char chain[128], actor[128], origin[WR_NOTE_NAME_MAX + 1];
 	int64_t segment_max;
-	bool read_only;
-	int lock_fd, dir_fd; /* of the lock file and of the ledger directory, both locked */
-	bool started;        /* the writer thread */
-	pthread_t writer;
+	bool read_only, opened;
+	bool threads; /* false: whoever submits does the work, and no time passes by itself */
+	wr_lock *lock;
+	wr_engine_key *key; /* NULL: no checkpoints */
+	bool writer_up, keeper_up;
+	pthread_t writer, keeper;
+
+	/* Rung when units are answered; whoever waits looks then. By cohort, so that few look in
+	 * vain. */
+	_Atomic uint32_t bells[WR_BELLS];
 
 	pthread_mutex_t mutex; /* guards from here … */
-	pthread_cond_t work;   /* something queued, or closing */
+	pthread_cond_t work;   /* for the writer: `wanted` units are queued, or closing */
+	pthread_cond_t care;   /* for the keeper: something to write, or closing */
 	wr_unit *first, **last;
-	size_t queued;
-	bool closing, failed;
+	size_t queued, wanted;
+	uint32_t cohort; /* of what is queued now */
+	bool writing;    /* somebody is: all of the writer's own is theirs */
+	bool checkpoint_due, closing;
+	bool keeper_idle; /* it waits for the first thing to do */
+	bool failed;
 	wr_err why; /* of `failed`, or of the last attempt if it found no space */
 	wr_durable durable;
-	wr_place *places;
-	size_t place_count, place_cap; /* … to here */
+	wr_index index;
+	wr_resume resume;       /* the last good one */
+	char note[WR_NOTE_MAX]; /* the last durable checkpoint */
+	size_t note_len;        /* 0: none since opening */
+	int64_t note_size;      /* its tree's */
+	bool note_urgent;       /* an operation ended with it, or a minute */
+	int64_t news;           /* receipts since, but for checkpoints */
+	int64_t noted_ms;       /* when the last was made, or tried */
+	/* … to here */
 
-	/* the writer thread's own */
-	int fd;             /* of the segment being written, -1: none open */
-	int64_t segment;    /* its first seq */
-	int64_t bytes;      /* written to it */
+	/* the writer's own */
+	int fd;          /* of the segment being written, -1: none open */
+	int64_t segment; /* its first seq */
+	int64_t bytes;   /* written to it */
+	wr_range tree;   /* of what is durable */
+	wr_batch *batch;
+
+	/* the keeper's own */
 	int64_t marked;     /* count in the last mark written */
 	int64_t mark_tried; /* … or tried: tried again only when there is more, and at close */
+	int64_t noted;      /* size in the checkpoint's file */
 };
 
-/* wr_ledger_open_with is wr_ledger_open_dir on other file operations. */
+/* wr_ledger_open_with is wr_ledger_open_dir on other file operations; wr_ledger_open_alone also
+ * starts no threads: for one caller, who does all the work. */
 WR_CHECKED wr_ledger *wr_ledger_open_with(const wr_ledger_opts *opts, const wr_fs *fs,
                                           wr_ledger_opened *opened, wr_err *err);
+WR_CHECKED wr_ledger *wr_ledger_open_alone(const wr_ledger_opts *opts, const wr_fs *fs,
+                                           wr_ledger_opened *opened, wr_err *err);
+
+/* writer.c */
+WR_CHECKED int wr_writer_init(wr_ledger *l, wr_err *err);
+void wr_writer_free(wr_ledger *l);
 void *wr_ledger_writer(void *ledger); /* the thread */
-/* wr_ledger_mark writes the high-water mark if it is behind; failing is logged, nothing more. */
-void wr_ledger_mark(wr_ledger *l);
-/* wr_places_reserve makes room for `more` entries; wr_places_add cannot fail then. */
-WR_CHECKED int wr_places_reserve(wr_ledger *l, size_t more, wr_err *err);
-void wr_places_add(wr_ledger *l, int64_t seq, int64_t segment, int64_t at);
+/* wr_writer_run writes `units` (a list) and a checkpoint if it is due; the caller has set
+ * `writing`. */
+void wr_writer_run(wr_ledger *l, wr_unit *units);
 void wr_unit_free(wr_unit *u);
 WR_CHECKED int wr_segment_path(const wr_ledger *l, char out[static PATH_MAX], int64_t segment,
                                wr_err *err);
 
-/* wr_lock_take takes the ledger directory's lock; the lock file's descriptor (and the directory's)
- * or -1. wr_lock_held: does another process write to this ledger now? */
-WR_CHECKED int wr_lock_take(const char *dir, int *dir_fd, wr_err *err);
+/* keeper.c */
+void *wr_ledger_keeper(void *ledger); /* the thread */
+/* wr_keeper_write writes the mark and the checkpoint's file if they are behind; failing is logged,
+ * nothing more. */
+void wr_keeper_write(wr_ledger *l);
+/* wr_keeper_due: is a checkpoint due by the clock? Call with the mutex held. */
+bool wr_keeper_due(wr_ledger *l);
+
+/* lock.c: wr_lock_take takes the ledger directory's lock for one of its chains; the chains that one
+ * process writes share it. wr_lock_held: does anybody write to this ledger now? */
+WR_CHECKED wr_lock *wr_lock_take(const char *dir, const char *chain, wr_err *err);
+void wr_lock_drop(wr_lock *lock, const char *chain);
 bool wr_lock_held(const char *dir);
 
 /* wr_engine_key_publish makes sure of <dir>/engine.pub: WR_E_CONFLICT if it is another key's. */

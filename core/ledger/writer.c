@@ -1,8 +1,9 @@
-/* writer.c: the writer thread: group commit, segments, and what happens when the disk says no.
+/* writer.c: group commit, segments, checkpoints, and what happens when the disk says no.
  *
  * A batch is what was queued while the last one was being synced. Its receipts get their seq, time
- * and hash here, each goes out in one write, one fdatasync covers them all, and only then are the
- * callers answered and the durable end moved.
+ * and hash here; what goes to one segment goes out in one write, one fdatasync covers the batch,
+ * and only then are the callers answered and the durable end moved. A checkpoint that is due is the
+ * last receipt of its batch: its tree covers all before it.
  *
  * When a write or a sync fails, what is beyond the durable end is unknown, and syncing again would
  * say "fine" about pages that the kernel has dropped. So the segment is left for good: it is cut
@@ -17,16 +18,24 @@
  * and nothing cut off, and the ledger has failed. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "ledger/store.h"
+#include "warroom/json.h"
 #include "warroom/log.h"
 
 #define BATCH_LINES 4096 /* bounds what a batch allocates before its text is made */
+#define LINES_MAX   (BATCH_LINES + WR_UNIT_MAX + 1)
+#define TEXT_MAX    (WR_BATCH_BYTES + (WR_UNIT_MAX + 1) * (size_t)(WR_LINE_MAX + 32))
+#define TEXT_KEPT   ((size_t)1 << 20)
+#define POOL        640    /* random bytes for 64 ids at once: one system call */
+#define GATHER_NS   150000 /* the most that a crowd is waited for; a sync takes longer */
 
 typedef struct batch_line {
 	size_t at, len; /* in text, newline included */
@@ -42,38 +51,86 @@ typedef struct batch_unit {
 	wr_err err;
 } batch_unit;
 
-typedef struct batch {
+struct wr_batch {
 	wr_buf text;
-	batch_line *lines;
-	size_t line_count;
-	size_t durable_lines;
-	batch_unit *units;
+	batch_line lines[LINES_MAX];
+	size_t line_count, durable_lines;
+	batch_unit units[LINES_MAX];
 	size_t unit_count;
+	size_t waiters; /* units whose owner waits */
 	wr_durable end; /* of the last line made */
-} batch;
+
+	wr_unit own; /* the checkpoint's */
+	wr_draft own_draft;
+	size_t own_line; /* LINES_MAX: there is none */
+	bool ends;       /* an operation ends in this batch */
+	bool due;        /* a checkpoint is, by the clock */
+	wr_range tree;
+	wr_resume resume;
+	char note[WR_NOTE_MAX];
+	size_t note_len;
+
+	char time[WR_TIME_LEN]; /* of the last line … */
+	int64_t second;         /* … and of which second that is */
+	uint8_t pool[POOL];
+	size_t pool_left;
+};
+
+int wr_writer_init(wr_ledger *l, wr_err *err)
+{
+	l->batch = calloc(1, sizeof *l->batch);
+	if (!l->batch) return wr_fail(err, WR_E_NOMEM, "ledger: out of memory");
+	wr_buf_init(&l->batch->text, TEXT_MAX);
+	l->batch->second = INT64_MIN;
+	return 0;
+}
+
+void wr_writer_free(wr_ledger *l)
+{
+	if (l->batch) wr_buf_free(&l->batch->text);
+	free(l->batch);
+}
 
 /* ---- making the lines ---- */
 
-static int make_line(wr_ledger *l, batch *b, const json_t *draft, int64_t epoch, wr_err *err)
+static int tell_time(wr_batch *b, int64_t now, wr_err *err)
 {
-	uint8_t random[10];
+	int64_t second = now / 1000000, us = now % 1000000;
+	if (us < 0 || second != b->second) {
+		wr_time_format(b->time, now);
+		b->second = us < 0 ? INT64_MIN : second;
+		if (strlen(b->time) == WR_TIME_LEN - 1) return 0;
+		b->second = INT64_MIN;
+		return wr_fail(err, WR_E_INVALID, "ledger: the clock is out of all bounds");
+	}
+	for (size_t i = 25; i >= 20; i--, us /= 10) b->time[i] = (char)('0' + us % 10);
+	return 0;
+}
+
+static int make_line(wr_ledger *l, wr_batch *b, const wr_draft *draft, int64_t epoch, wr_err *err)
+{
 	char id[WR_UUID_LEN];
 	batch_line *line = &b->lines[b->line_count];
 	int64_t now = wr_wall_us(&l->clock);
 	if (now < b->end.timestamp_us) now = b->end.timestamp_us + 1;
-	wr_random_fill(&l->random, random, sizeof random);
-	wr_uuid7(id, now, random);
-	const wr_envelope env = {.actor = l->actor,
-	                         .chain = l->chain,
-	                         .epoch = epoch,
-	                         .seq = b->end.count,
-	                         .timestamp_us = now,
-	                         .prev_hash = b->end.hash,
-	                         .receipt_id = id};
+	if (tell_time(b, now, err)) return -1;
+	if (b->end.count > WR_INT_MAX_SAFE)
+		return wr_fail(err, WR_E_LIMIT, "ledger: the chain is as long as it can be");
+	if (!wr_buf_reserve(&b->text, wr_draft_room(draft)))
+		return wr_fail(err, WR_E_NOMEM, "ledger: out of memory");
+	if (b->pool_left == 0) {
+		wr_random_fill(&l->random, b->pool, POOL);
+		b->pool_left = POOL;
+	}
+	b->pool_left -= 10;
+	wr_uuid7(id, now, b->pool + b->pool_left);
+	const wr_link link = {
+	    .seq = b->end.count, .time = b->time, .receipt_id = id, .prev_hash = b->end.hash};
 	uint8_t hash[WR_HASH_LEN];
-	*line = (batch_line){.at = b->text.len};
-	if (wr_receipt_write(&b->text, hash, &env, draft, err)) return -1;
-	line->len = b->text.len - line->at;
+	line->at = b->text.len;
+	line->len = wr_draft_write(draft, &link, b->text.data + b->text.len, hash);
+	b->text.len += line->len;
+	b->ends = b->ends || draft->ends;
 	b->end.count++;
 	b->end.timestamp_us = now;
 	b->end.epoch = epoch;
@@ -90,7 +147,7 @@ static int refuse(batch_unit *bu, wr_append_status status)
 	return -1;
 }
 
-static int make_unit(wr_ledger *l, batch *b, batch_unit *bu)
+static int make_unit(wr_ledger *l, wr_batch *b, batch_unit *bu)
 {
 	wr_unit *u = bu->unit;
 	wr_durable before = b->end;
@@ -103,7 +160,7 @@ static int make_unit(wr_ledger *l, batch *b, batch_unit *bu)
 		return refuse(bu, WR_APPEND_CONFLICT);
 	}
 	for (size_t i = 0; i < u->count; i++) {
-		if (make_line(l, b, u->drafts[i], u->epoch, &bu->err) == 0) continue;
+		if (make_line(l, b, &u->drafts[i], u->epoch, &bu->err) == 0) continue;
 		b->end = before;
 		b->line_count = bu->first_line;
 		b->text.len = text_before;
@@ -111,6 +168,52 @@ static int make_unit(wr_ledger *l, batch *b, batch_unit *bu)
 		return refuse(bu, WR_APPEND_UNAVAILABLE);
 	}
 	return 0;
+}
+
+/* ---- the checkpoint ---- */
+
+static bool checkpoint_due(const wr_ledger *l, const wr_batch *b)
+{
+	int64_t news = l->news + (int64_t)b->line_count;
+	if (!l->key || l->failed || news == 0) return false;
+	return b->ends || news >= WR_CHECKPOINT_EVERY || b->due;
+}
+
+static json_t *sign_checkpoint(wr_ledger *l, wr_batch *b, wr_err *err)
+{
+	wr_checkpoint c = {.size = b->end.count};
+	char root[WR_HEX_LEN];
+	wr_buf note = WR_BUF_INIT(WR_NOTE_MAX - 1);
+	b->tree = l->tree;
+	for (size_t i = 0; i < b->line_count; i++) wr_range_add(&b->tree, b->lines[i].end.hash);
+	wr_range_root(&b->tree, c.root);
+	wr_hex(root, c.root, WR_HASH_LEN);
+	memcpy(c.origin, l->origin, sizeof c.origin);
+	json_t *draft = NULL;
+	if (wr_checkpoint_sign(&note, &c, l->key, err) == 0) {
+		b->note_len = note.len;
+		memcpy(b->note, note.data, note.len + 1);
+		draft = json_pack("{s:s, s:s, s:I, s:s}", "operation", "checkpoint_signed", "checkpoint",
+		                  b->note, "size", (json_int_t)c.size, "root", root);
+		if (!draft) (void)wr_fail(err, WR_E_NOMEM, "ledger: out of memory");
+	}
+	wr_buf_free(&note);
+	return draft;
+}
+
+static void add_checkpoint(wr_ledger *l, wr_batch *b)
+{
+	wr_err err = {0};
+	json_t *draft = sign_checkpoint(l, b, &err);
+	if (draft && wr_draft_make(&b->own_draft, l->actor, l->chain, b->end.epoch, draft, &err) == 0) {
+		batch_unit *bu = &b->units[b->unit_count++];
+		b->own = (wr_unit){.count = 1, .epoch = b->end.epoch, .drafts = &b->own_draft};
+		*bu = (batch_unit){.unit = &b->own};
+		if (make_unit(l, b, bu) == 0) b->own_line = bu->first_line;
+		err = bu->err;
+	}
+	json_decref(draft);
+	if (err.code) wr_log(WR_LOG_ERROR, "ledger", "%s: no checkpoint: %s", l->chain, err.msg);
 }
 
 /* ---- writing them ---- */
@@ -129,27 +232,63 @@ static int open_segment(wr_ledger *l, wr_err *err)
 	return 0;
 }
 
-/* Everything written so far is on the disk: move the durable end over the first `upto` lines. */
-static void advance(wr_ledger *l, batch *b, size_t upto)
+static void set_resume(wr_ledger *l, wr_batch *b, size_t line, int64_t at)
 {
-	(void)pthread_mutex_lock(&l->mutex);
-	int64_t at = l->durable.segment == l->segment ? l->durable.bytes : 0;
-	for (size_t i = b->durable_lines; i < upto; i++) {
-		wr_places_add(l, b->lines[i].end.count - 1, l->segment, at);
-		at += (int64_t)b->lines[i].len;
-	}
-	if (upto > b->durable_lines) {
-		l->durable = b->lines[upto - 1].end;
-		l->durable.segment = l->segment;
-		l->durable.bytes = at;
-	}
-	l->why = (wr_err){0};
-	(void)pthread_mutex_unlock(&l->mutex);
-	b->durable_lines = upto;
-	WR_ASSERT(at == l->bytes);
+	b->resume.seq = b->lines[line].end.count - 1;
+	b->resume.segment = l->segment;
+	b->resume.at = at;
+	memcpy(b->resume.prev_hash, line ? b->lines[line - 1].end.hash : l->durable.hash, WR_HASH_LEN);
+	b->resume.tree = l->tree;
 }
 
-static int sync_lines(wr_ledger *l, batch *b, size_t upto, wr_err *err)
+/* Call with the mutex held: the checkpoint in the batch is durable. */
+static void publish_note(wr_ledger *l, const wr_batch *b)
+{
+	memcpy(l->note, b->note, b->note_len + 1);
+	l->note_len = b->note_len;
+	l->note_size = b->lines[b->own_line].end.count - 1;
+	l->note_urgent = l->note_urgent || b->ends || b->due;
+	l->news = 0;
+	l->checkpoint_due = false;
+	l->noted_ms = wr_mono_ms(&l->clock);
+}
+
+/* Everything written so far is on the disk: move the durable end over the first `upto` lines. */
+static void advance(wr_ledger *l, wr_batch *b, size_t upto)
+{
+	bool fresh = l->durable.segment != l->segment, noted = false;
+	int64_t at = fresh ? 0 : l->durable.bytes;
+	b->resume.seq = 0;
+	for (size_t i = b->durable_lines; i < upto; i++) {
+		const batch_line *line = &b->lines[i];
+		bool far = !l->key && line->end.count - l->resume.seq > WR_CHECKPOINT_EVERY;
+		if (i == b->own_line || (far && b->resume.seq == 0)) set_resume(l, b, i, at);
+		noted = noted || i == b->own_line;
+		wr_range_add(&l->tree, line->end.hash);
+		at += (int64_t)line->len;
+	}
+	WR_ASSERT(at == l->bytes && upto > b->durable_lines);
+	(void)pthread_mutex_lock(&l->mutex);
+	at = fresh ? 0 : l->durable.bytes;
+	if (fresh) wr_index_segment(&l->index, l->segment);
+	for (size_t i = b->durable_lines; i < upto; i++) {
+		wr_index_add(&l->index, b->lines[i].end.count - 1, at);
+		at += (int64_t)b->lines[i].len;
+	}
+	l->news += (int64_t)(upto - b->durable_lines);
+	if (b->resume.seq > 0) l->resume = b->resume;
+	if (noted) publish_note(l, b);
+	l->durable = b->lines[upto - 1].end;
+	l->durable.segment = l->segment;
+	l->durable.bytes = at;
+	l->why = (wr_err){0};
+	bool wake = l->keeper_idle || l->note_urgent;
+	(void)pthread_mutex_unlock(&l->mutex);
+	if (wake) (void)pthread_cond_signal(&l->care);
+	b->durable_lines = upto;
+}
+
+static int sync_lines(wr_ledger *l, wr_batch *b, size_t upto, wr_err *err)
 {
 	if (upto == b->durable_lines) return 0;
 	if (l->fs.sync(l->fs.ctx, l->fd, true)) return wr_fs_fail(err, "fdatasync in", l->chain_dir);
@@ -157,37 +296,50 @@ static int sync_lines(wr_ledger *l, batch *b, size_t upto, wr_err *err)
 	return 0;
 }
 
-/* A unit stays in one segment, so that a new segment never finds half of it durable. */
-static int room_for(wr_ledger *l, batch *b, size_t first_line, int64_t need, wr_err *err)
+/* The lines [from, to) in one write. */
+static int write_lines(wr_ledger *l, wr_batch *b, size_t from, size_t to, wr_err *err)
 {
-	if (l->fd >= 0 && l->bytes > 0 && l->bytes + need > l->segment_max) {
-		if (sync_lines(l, b, first_line, err)) return -1;
-		(void)l->fs.close(l->fs.ctx, l->fd);
-		l->fd = -1;
-	}
-	return l->fd < 0 ? open_segment(l, err) : 0;
-}
-
-static int write_unit(wr_ledger *l, batch *b, const batch_unit *bu, wr_err *err)
-{
-	const batch_line *first = &b->lines[bu->first_line];
-	const batch_line *last = first + bu->unit->count - 1;
-	if (room_for(l, b, bu->first_line, (int64_t)(last->at + last->len - first->at), err)) return -1;
-	for (const batch_line *line = first; line <= last; line++) {
-		if (wr_fs_write_all(&l->fs, l->fd, b->text.data + line->at, line->len))
-			return wr_fs_fail(err, "write in", l->chain_dir);
-		l->bytes += (int64_t)line->len;
-	}
+	if (from == to) return 0;
+	const batch_line *first = &b->lines[from], *last = &b->lines[to - 1];
+	size_t len = last->at + last->len - first->at;
+	if (wr_fs_write_all(&l->fs, l->fd, b->text.data + first->at, len))
+		return wr_fs_fail(err, "write in", l->chain_dir);
+	l->bytes += (int64_t)len;
 	return 0;
 }
 
-static int write_batch(wr_ledger *l, batch *b, wr_err *err)
+/* What was written is synced and the segment left. */
+static int leave_segment(wr_ledger *l, wr_batch *b, size_t upto, wr_err *err)
 {
+	if (sync_lines(l, b, upto, err)) return -1;
+	(void)l->fs.close(l->fs.ctx, l->fd);
+	l->fd = -1;
+	return 0;
+}
+
+/* A unit stays in one segment, so that a new segment never finds half of it durable. */
+static int write_batch(wr_ledger *l, wr_batch *b, wr_err *err)
+{
+	size_t from = b->durable_lines; /* not written yet */
+	int64_t bytes = l->fd >= 0 ? l->bytes : 0;
 	for (size_t i = 0; i < b->unit_count; i++) {
 		const batch_unit *bu = &b->units[i];
 		if (bu->refused || bu->first_line < b->durable_lines) continue;
-		if (write_unit(l, b, bu, err)) return -1;
+		const batch_line *first = &b->lines[bu->first_line], *last = first + bu->unit->count - 1;
+		int64_t need = (int64_t)(last->at + last->len - first->at);
+		if (l->fd >= 0 && bytes > 0 && bytes + need > l->segment_max) {
+			if (write_lines(l, b, from, bu->first_line, err) ||
+			    leave_segment(l, b, bu->first_line, err))
+				return -1;
+			from = bu->first_line;
+		}
+		if (l->fd < 0) {
+			if (open_segment(l, err)) return -1;
+			bytes = 0;
+		}
+		bytes += need;
 	}
+	if (write_lines(l, b, from, b->line_count, err)) return -1;
 	return sync_lines(l, b, b->line_count, err);
 }
 
@@ -233,7 +385,7 @@ static bool is_ours(const wr_ledger *l, wr_err *err)
 	return false;
 }
 
-static wr_append_status commit(wr_ledger *l, batch *b, wr_err *err)
+static wr_append_status commit(wr_ledger *l, wr_batch *b, wr_err *err)
 {
 	if (!is_ours(l, err)) {
 		give_up(l, err, true);
@@ -259,11 +411,13 @@ static wr_append_status commit(wr_ledger *l, batch *b, wr_err *err)
 
 /* ---- a batch ---- */
 
-static void answer(batch *b, batch_unit *bu, const char **lines, size_t *lens)
+static void answer(wr_batch *b, batch_unit *bu, const char **lines, size_t *lens)
 {
 	wr_unit *u = bu->unit;
-	wr_appended a = {.status = bu->status, .err = bu->err, .first_seq = bu->first_seq};
-	if (bu->status == WR_APPEND_DONE) {
+	bool owned = u->owned; /* who waits is gone once answered, and the unit with them */
+	wr_appended a = {.status = bu->status, .first_seq = bu->first_seq};
+	if (bu->status != WR_APPEND_DONE) a.err = bu->err;
+	if (bu->status == WR_APPEND_DONE && u->wants_lines) {
 		a.count = u->count;
 		a.lines = lines;
 		a.lens = lens;
@@ -275,10 +429,10 @@ static void answer(batch *b, batch_unit *bu, const char **lines, size_t *lens)
 		}
 	}
 	if (u->done) u->done(u->ctx, &a);
-	wr_unit_free(u);
+	if (owned) wr_unit_free(u);
 }
 
-static void answer_all(batch *b, wr_append_status status, const wr_err *err)
+static void answer_all(wr_batch *b, wr_append_status status, const wr_err *err)
 {
 	const char *lines[WR_UNIT_MAX];
 	size_t lens[WR_UNIT_MAX];
@@ -295,20 +449,15 @@ static void answer_all(batch *b, wr_append_status status, const wr_err *err)
 	}
 }
 
-static void free_batch(batch *b)
+/* Takes units off the front of *list: about WR_BATCH_BYTES of text. */
+static void make_batch(wr_ledger *l, wr_batch *b, wr_unit **list)
 {
-	wr_buf_free(&b->text);
-	free(b->lines);
-	free(b->units);
-}
-
-/* Takes up to `units` units off the front of *list, and about WR_BATCH_BYTES of text. */
-static void make_batch(wr_ledger *l, batch *b, wr_unit **list, size_t units)
-{
-	while (*list && b->unit_count < units && b->text.len < WR_BATCH_BYTES) {
+	while (*list && b->line_count < BATCH_LINES && b->unit_count < BATCH_LINES &&
+	       b->text.len < WR_BATCH_BYTES) {
 		batch_unit *bu = &b->units[b->unit_count++];
 		*bu = (batch_unit){.unit = *list};
 		*list = bu->unit->next;
+		b->waiters += !bu->unit->owned;
 		if (l->failed) {
 			bu->err = l->why;
 			(void)refuse(bu, WR_APPEND_UNAVAILABLE);
@@ -318,92 +467,96 @@ static void make_batch(wr_ledger *l, batch *b, wr_unit **list, size_t units)
 	}
 }
 
-static void answer_no_memory(wr_unit **list)
+static void begin_batch(const wr_ledger *l, wr_batch *b)
 {
-	wr_unit *u = *list;
-	wr_appended a = {.status = WR_APPEND_UNAVAILABLE};
-	(void)wr_fail(&a.err, WR_E_NOMEM, "ledger: out of memory");
-	*list = u->next;
-	if (u->done) u->done(u->ctx, &a);
-	wr_unit_free(u);
+	b->text.len = 0;
+	if (b->text.cap > TEXT_KEPT) wr_buf_free(&b->text);
+	wr_buf_reset(&b->text);
+	b->line_count = b->durable_lines = b->unit_count = b->waiters = 0;
+	b->own_line = LINES_MAX;
+	b->own_draft.text = NULL;
+	b->ends = false;
+	b->end = l->durable;
 }
 
 static void run_batch(wr_ledger *l, wr_unit **list)
 {
-	batch b = {.text = WR_BUF_INIT(WR_BATCH_BYTES + WR_UNIT_MAX * (size_t)(WR_LINE_MAX + 1)),
-	           .end = l->durable};
+	wr_batch *b = l->batch;
 	wr_err err = {0};
-	size_t units = 0, lines = 0;
-	for (const wr_unit *u = *list; u && lines < BATCH_LINES; u = u->next) {
-		units++;
-		lines += u->count;
-	}
-	b.units = calloc(units, sizeof *b.units);
-	b.lines = calloc(lines, sizeof *b.lines);
-	if (!b.units || !b.lines || wr_places_reserve(l, lines, &err)) {
-		free_batch(&b);
-		answer_no_memory(list);
-		return;
-	}
-	make_batch(l, &b, list, units);
-	wr_append_status status = b.line_count ? commit(l, &b, &err) : WR_APPEND_DONE;
-	answer_all(&b, status, &err);
-	free_batch(&b);
+	begin_batch(l, b);
+	(void)pthread_mutex_lock(&l->mutex);
+	int rc = wr_index_reserve(&l->index, LINES_MAX, &err);
+	b->due = l->checkpoint_due;
+	(void)pthread_mutex_unlock(&l->mutex);
+	wr_append_status status = WR_APPEND_UNAVAILABLE;
+	make_batch(l, b, list);
+	if (rc == 0 && checkpoint_due(l, b)) add_checkpoint(l, b);
+	if (rc == 0) status = b->line_count ? commit(l, b, &err) : WR_APPEND_DONE;
+	answer_all(b, status, &err);
+	wr_draft_free(&b->own_draft);
 }
 
-/* ---- the mark ---- */
-
-void wr_ledger_mark(wr_ledger *l)
+void wr_writer_run(wr_ledger *l, wr_unit *units)
 {
-	wr_buf text = WR_BUF_INIT(1024);
-	wr_err err = {0};
-	if (l->durable.count == l->marked || l->why.code == WR_E_CONFLICT) return;
-	wr_mark mark = {
-	    .count = l->durable.count, .segment = l->durable.segment, .bytes = l->durable.bytes};
-	memcpy(mark.hash, l->durable.hash, WR_HASH_LEN);
-	wr_mark_format(&text, &mark);
-	l->mark_tried = mark.count;
-	if (wr_buf_ok(&text) &&
-	    wr_fs_put(&l->fs, l->chain_dir, WR_MARK_NAME, text.data, text.len, &err) == 0)
-		l->marked = mark.count;
-	else
-		wr_log(WR_LOG_WARN, "ledger", "%s: no high-water mark: %s", l->chain, err.msg);
-	wr_buf_free(&text);
+	do run_batch(l, &units);
+	while (units);
+	if (!l->batch->due) return;
+	(void)pthread_mutex_lock(&l->mutex); /* tried; the keeper asks again */
+	l->checkpoint_due = false;
+	l->noted_ms = wr_mono_ms(&l->clock);
+	(void)pthread_mutex_unlock(&l->mutex);
 }
 
 /* ---- the thread ---- */
 
-/* Waits for work; false when idle for so long that the mark is due. */
-static bool wait_for_work(wr_ledger *l)
+static void ring(wr_ledger *l, uint32_t cohort)
+{
+	_Atomic uint32_t *bell = &l->bells[cohort % WR_BELLS];
+	(void)atomic_fetch_add(bell, 1);
+	(void)syscall(SYS_futex, bell, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+/* Whom the last batch answered are back at once, as a rule: waiting for them a little makes one
+ * sync do for all. Call with the mutex held. */
+static void gather(wr_ledger *l, size_t crowd)
 {
 	struct timespec until;
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += WR_MARK_IDLE_S;
-	while (!l->first && !l->closing) {
-		if (l->durable.count == l->mark_tried)
-			(void)pthread_cond_wait(&l->work, &l->mutex);
-		else if (pthread_cond_timedwait(&l->work, &l->mutex, &until) == ETIMEDOUT)
-			return l->first || l->closing;
+	until.tv_nsec += GATHER_NS;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
 	}
-	return true;
+	l->wanted = crowd;
+	while (l->queued < l->wanted && !l->closing)
+		if (pthread_cond_timedwait(&l->work, &l->mutex, &until) == ETIMEDOUT) break;
+	l->wanted = SIZE_MAX;
 }
 
 void *wr_ledger_writer(void *ledger)
 {
 	wr_ledger *l = ledger;
+	(void)pthread_mutex_lock(&l->mutex);
 	for (;;) {
-		(void)pthread_mutex_lock(&l->mutex);
-		bool worked = wait_for_work(l);
-		wr_unit *list = l->first;
-		bool closing = l->closing;
-		l->first = NULL;
-		l->last = &l->first;
-		l->queued = 0;
-		(void)pthread_mutex_unlock(&l->mutex);
-		if (!list && closing) break;
-		while (list) run_batch(l, &list);
-		if (!worked || l->durable.count - l->mark_tried >= WR_MARK_EVERY) wr_ledger_mark(l);
+		while (l->writing || (!l->first && !l->checkpoint_due && !l->closing))
+			(void)pthread_cond_wait(&l->work, &l->mutex);
+		if (!l->first && !l->checkpoint_due) break;
+		l->writing = true;
+		do {
+			wr_unit *list = l->first;
+			uint32_t cohort = l->cohort++;
+			l->first = NULL;
+			l->last = &l->first;
+			l->queued = 0;
+			(void)pthread_mutex_unlock(&l->mutex);
+			wr_writer_run(l, list);
+			size_t waiters = l->batch->waiters;
+			if (waiters) ring(l, cohort);
+			(void)pthread_mutex_lock(&l->mutex);
+			if (waiters > 1) gather(l, waiters);
+		} while (l->first || l->checkpoint_due);
+		l->writing = false;
 	}
-	wr_ledger_mark(l);
+	(void)pthread_mutex_unlock(&l->mutex);
 	return NULL;
 }

@@ -22,6 +22,7 @@ typedef struct wr_ledger_opts {
 	const wr_random *random;
 	bool read_only;
 	size_t segment_max; /* 0: WR_SEGMENT_MAX; smaller in tests */
+	const char *origin; /* of checkpoints: "<origin>/<chain>"; NULL: "warroom" */
 } wr_ledger_opts;
 
 /* What opening found. */

@@ -10,7 +10,7 @@ static faulty disk;
 static wr_ledger *open_on(wr_ledger_opts *opts, wr_ledger_opened *opened, wr_err *err)
 {
 	const wr_fs fs = faulty_fs(&disk);
-	return wr_ledger_open_with(opts, &fs, opened, err);
+	return wr_ledger_open_alone(opts, &fs, opened, err);
 }
 
 static wr_code append_code(wr_ledger *l, int i)
