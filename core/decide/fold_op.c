@@ -77,6 +77,12 @@ static bool same_matter(const wr_approval *a, const wr_approval *b)
 	return !strcmp(a->decision, b->decision);
 }
 
+/* What the way back stands on, and what forbids: ticks and rulings are used up, these are not. */
+static bool worth_keeping(const wr_approval *a)
+{
+	return !strcmp(a->decision, "approve") || !strcmp(a->decision, "deny");
+}
+
 static wr_approval *approval_place(wr_op *op, const wr_approval *a)
 {
 	const size_t max = sizeof op->approvals / sizeof op->approvals[0];
@@ -84,8 +90,12 @@ static wr_approval *approval_place(wr_op *op, const wr_approval *a)
 		if (same_matter(&op->approvals[i], a)) return &op->approvals[i];
 	if (op->approval_count < max) return &op->approvals[op->approval_count++];
 	wr_approval *oldest = &op->approvals[0];
-	for (size_t i = 1; i < max; i++)
-		if (op->approvals[i].expires_us < oldest->expires_us) oldest = &op->approvals[i];
+	for (size_t i = 1; i < max; i++) {
+		const wr_approval *b = &op->approvals[i];
+		bool worth = worth_keeping(b), less = worth_keeping(oldest) && !worth;
+		if (less || (worth == worth_keeping(oldest) && b->expires_us < oldest->expires_us))
+			oldest = &op->approvals[i];
+	}
 	return oldest;
 }
 

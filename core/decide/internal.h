@@ -169,6 +169,8 @@ bool wr_take_up(wr_decision *d, const wr_op *op);
 /* Going back is part of what was approved: exempt from the expiry alone. */
 void wr_quorum_back(wr_quorum *out, const wr_config *cfg, const wr_op *op);
 /* run.c */
+/* Does the policy count what is said in this role? */
+bool wr_role_wanted(const wr_approval_policy *p, const char *role);
 /* Two different people with different keys said the same of the step called `name`, since it was
  * held, and both are valid at `at_us`; cfg: and are operators still, NULL: whoever they are now. */
 bool wr_find_ruling(const wr_config *cfg, const wr_op *op, size_t index, const char *name,

@@ -24,6 +24,14 @@ bool wr_operator_holds(const wr_operator *o, const char *role)
 	return false;
 }
 
+bool wr_role_wanted(const wr_approval_policy *p, const char *role)
+{
+	if (p->role_count < 2) return true; /* the second one is anybody else */
+	for (size_t i = 0; i < p->role_count; i++)
+		if (!strcmp(p->roles[i], role)) return true;
+	return false;
+}
+
 int wr_challenge_text(wr_buf *out, const wr_signed *s, wr_err *err)
 {
 	char expires[WR_TIME_LEN];

@@ -287,12 +287,18 @@ static void progress_back(wr_decision *d, const wr_op *op)
 
 /* ---- held ---- */
 
+static bool may_rule(const wr_config *cfg, const wr_op *op, const wr_approval *a)
+{
+	const wr_operator *who = wr_config_operator(cfg, a->principal);
+	return who && wr_operator_holds(who, a->role) &&
+	       wr_role_wanted(wr_policy(cfg, op->kind), a->role);
+}
+
 static bool counts_as_ruling(const wr_config *cfg, const wr_op *op, const wr_approval *a,
                              const wr_op_step *st, int64_t at_us)
 {
 	return !strncmp(a->decision, "rule:", 5) && wr_approval_lives(a, at_us) &&
-	       a->seq > op->held_seq && a->seq > st->ruled_seq &&
-	       (!cfg || wr_config_operator(cfg, a->principal));
+	       a->seq > op->held_seq && a->seq > st->ruled_seq && (!cfg || may_rule(cfg, op, a));
 }
 
 bool wr_find_ruling(const wr_config *cfg, const wr_op *op, size_t index, const char *name,

@@ -102,9 +102,8 @@ static bool check_person(wr_decision *d, const wr_signed *s, const wr_approval_p
 static bool check_wanted(wr_decision *d, const wr_signed *s, const wr_approval_policy *p)
 {
 	char roles[256] = "";
-	if (p->role_count < 2) return true;
+	if (wr_role_wanted(p, s->role)) return true;
 	for (size_t i = 0; i < p->role_count; i++) {
-		if (!strcmp(p->roles[i], s->role)) return true;
 		size_t at = strlen(roles);
 		wr_put(roles + at, sizeof roles - at, "%s%s", at ? ", " : "", p->roles[i]);
 	}
@@ -462,7 +461,9 @@ static bool signed_rule(wr_decision *d, const wr_op *op)
 	if (index < 0)
 		return refuse(d, WR_E_NOT_FOUND, "A-STEP", "%s has no step for \"%.96s\"", op->id,
 		              s->decision);
-	if (!check_ruling(d, op, (size_t)index, last + 1)) return false;
+	if (!check_ruling(d, op, (size_t)index, last + 1) ||
+	    !check_wanted(d, s, wr_policy(d->cfg, op->kind)))
+		return false;
 	int64_t ruled_seq = op->steps[index].ruled_seq;
 	for (size_t i = 0; i < op->approval_count; i++) {
 		const wr_approval *a = &op->approvals[i];

@@ -421,6 +421,48 @@ static void a_forgotten_id_is_taken(void **state)
 	lab_free(&l);
 }
 
+/* However much is ticked off and ruled on, who approved is not forgotten. */
+static void ticks_push_out_no_approval(void **state)
+{
+	(void)state;
+	lab l;
+	wr_quorum q;
+	lab_init(&l);
+	lab_failover(&l);
+	for (int i = 0; i < 60; i++) {
+		char what[32], nonce[32];
+		snprintf(what, sizeof what, "tick:step-%d", i);
+		snprintf(nonce, sizeof nonce, "tick-%d", i);
+		l.now += S(1);
+		json_t *a = with_key(approval_of(&l, "erin", "sre", nonce), "SHA256:key-of-erin");
+		json_object_set_new(a, "decision", json_string(what));
+		json_object_set_new(a, "expires", json_string("2026-01-25T12:21:30Z"));
+		lab_append(&l, a);
+	}
+	wr_quorum_eval(&q, &l.cfg, lab_op(&l), l.now);
+	assert_true(q.met);
+	lab_free(&l);
+}
+
+/* A ruling says what happened to a guarded step: it takes those who may approve it. */
+static void who_may_not_approve_may_not_rule(void **state)
+{
+	(void)state;
+	lab l;
+	at_promote_in_doubt(&l);
+	assert_false(lab_says(&l, "dave", "rule:promote-postgres:done"));
+	lab_is_refused(&l, "A-ROLE");
+	json_t *a = with_key(approval_of(&l, "dave", "viewer", "by-dave"), "SHA256:key-of-dave");
+	json_object_set_new(a, "decision", json_string("rule:promote-postgres:done"));
+	lab_append(&l, a);
+	assert_true(lab_says(&l, "alice", "rule:promote-postgres:done"));
+	assert_int_equal(step(&l, PROMOTE)->state, WR_SS_UNCERTAIN);
+	assert_int_equal(lab_number(&l, "step_ruled"), 0);
+	assert_true(lab_says(&l, "bob", "rule:promote-postgres:done"));
+	assert_int_equal(step(&l, PROMOTE)->state, WR_SS_DONE);
+	lab_free(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -440,6 +482,8 @@ int main(void)
 	    cmocka_unit_test(a_nonce_is_used_once),
 	    cmocka_unit_test(no_approval_lasts),
 	    cmocka_unit_test(a_forgotten_id_is_taken),
+	    cmocka_unit_test(ticks_push_out_no_approval),
+	    cmocka_unit_test(who_may_not_approve_may_not_rule),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
