@@ -9,7 +9,9 @@
  *   gap           receipts are missing before it
  *   orphan        anything else: its prev_hash names nothing before it, or it is of another chain
  * After damage the checker finds its place again by itself, so that one act of damage is one
- * anomaly and the next one is seen as well. */
+ * anomaly and the next one is seen as well.
+ *
+ * This is the careful way, for chains that pass.c found something in. */
 #include "ledger/check.h"
 
 #include <stdarg.h>
@@ -20,32 +22,49 @@
 /* The shortest receipt: so many can have been in unreadable bytes at most. */
 #define RECEIPT_MIN 256
 
-void wr_check_anomaly(wr_check *c, wr_anomaly_kind kind, int64_t seq, int64_t line, int64_t byte,
-                      const char *fmt, ...)
+static void say(wr_check *c, wr_anomaly_kind kind, const wr_attest_place *at, const char *fmt,
+                va_list args)
 {
 	wr_verify_report *r = c->report;
 	r->anomaly_total++;
-	if (kind != WR_AN_TORN) {
-		r->ok = false;
-		c->broken = true;
-	}
+	if (kind != WR_AN_TORN) r->ok = c->ok = false;
 	if (r->anomaly_count == WR_ANOMALIES_KEPT) return;
 	if (!r->anomalies) r->anomalies = calloc(WR_ANOMALIES_KEPT, sizeof *r->anomalies);
 	if (!r->anomalies) return; /* still counted */
 	wr_anomaly *a = &r->anomalies[r->anomaly_count++];
-	*a = (wr_anomaly){.kind = kind, .seq = seq, .line = line, .byte = byte};
+	*a = (wr_anomaly){.kind = kind, .seq = at->seq, .line = at->line, .byte = at->byte};
 	(void)snprintf(a->chain, sizeof a->chain, "%s", *c->chain ? c->chain : "?");
 	(void)snprintf(a->file, sizeof a->file, "%s", c->file);
+	(void)vsnprintf(a->text, sizeof a->text, fmt, args);
+}
+
+void wr_check_anomaly(wr_check *c, wr_anomaly_kind kind, int64_t seq, int64_t line, int64_t byte,
+                      const char *fmt, ...)
+{
+	const wr_attest_place at = {.seq = seq, .line = line, .byte = byte};
 	va_list args;
 	va_start(args, fmt);
-	(void)vsnprintf(a->text, sizeof a->text, fmt, args);
+	say(c, kind, &at, fmt, args);
+	va_end(args);
+	if (kind == WR_AN_TORN) return;
+	c->broken = true;
+	if (kind != WR_AN_DUPLICATE && seq >= 0) c->damaged = true;
+}
+
+void wr_check_aside(wr_check *c, wr_anomaly_kind kind, const wr_attest_place *at, const char *fmt,
+                    ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	say(c, kind, at, fmt, args);
 	va_end(args);
 }
 
 int wr_check_init(wr_check *c, wr_verify_report *report, const char *chain, const char *ledger_dir,
                   wr_err *err)
 {
-	*c = (wr_check){.report = report, .segment = -1, .expect = chain ? 0 : -1, .consistent = -1};
+	*c = (wr_check){
+	    .report = report, .ok = true, .segment = -1, .expect = chain ? 0 : -1, .consistent = -1};
 	c->tip_count = chain ? 1 : 0;
 	(void)snprintf(c->chain, sizeof c->chain, "%s", chain ? chain : "");
 	c->authorise = wr_authorise_new(ledger_dir);
@@ -57,6 +76,7 @@ void wr_check_free(wr_check *c)
 	wr_idset_free(&c->ids);
 	wr_keyset_free(&c->parents);
 	wr_authorise_free(c->authorise);
+	wr_attest_free(&c->attest);
 }
 
 /* Could the unreadable lines since the last good receipt have been the ones up to `seq`? */
@@ -163,6 +183,7 @@ static int move_on(wr_check *c, const wr_receipt *r, wr_err *err)
 	skip_to(c, r->seq + 1);
 	memcpy(c->tips[0], r->hash, WR_HASH_LEN);
 	c->tip_count = 1;
+	if (c->suspects && !wr_suspects_parent(c->suspects, key_of(r->prev_hash))) return 0;
 	if (wr_keyset_add(&c->parents, key_of(r->prev_hash)))
 		return wr_fail(err, WR_E_NOMEM, "verify: out of memory at seq %lld", (long long)r->seq);
 	return 0;
@@ -186,10 +207,30 @@ static void compare_mark(wr_check *c, const wr_receipt *r, const wr_line *line, 
 	}
 }
 
+int wr_check_authorise(wr_check *c, const wr_receipt *r, int64_t line, int64_t byte, wr_err *err)
+{
+	char why[256];
+	const wr_attest_place at = {.seq = r->seq, .line = line, .byte = byte};
+	if (!c->authorise) return 0;
+	int rc = wr_authorise_see(c->authorise, r, why, sizeof why, err);
+	if (rc != 0) return rc < 0 ? -1 : 0;
+	c->report->unauthorised++;
+	wr_check_aside(c, WR_AN_UNAUTHORISED, &at, "%s", why);
+	return 0;
+}
+
+static void attest(wr_check *c, const wr_receipt *r, int64_t number, int64_t byte)
+{
+	wr_attest *a = &c->attest;
+	if (a->tree.end != r->seq) a->known = false;
+	wr_attest_here(c);
+	if (strcmp(r->operation, WR_CHECKPOINT_OPERATION) == 0) wr_attest_receipt(c, r, number, byte);
+	if (a->known) wr_range_add(&a->tree, r->hash);
+}
+
 static int accept(wr_check *c, const wr_receipt *r, const wr_line *line, int64_t number,
                   wr_err *err)
 {
-	char why[256];
 	c->report->valid++;
 	if (!c->file_began && c->segment >= 0 && r->seq != c->segment)
 		wr_check_anomaly(c, WR_AN_CORRUPT, r->seq, number, line->at,
@@ -197,16 +238,10 @@ static int accept(wr_check *c, const wr_receipt *r, const wr_line *line, int64_t
 		                 (long long)c->segment, (long long)r->seq);
 	c->file_began = true;
 	compare_mark(c, r, line, number);
+	attest(c, r, number, line->at);
 	if (move_on(c, r, err)) return -1;
 	if (!c->broken) c->consistent = r->seq;
-	int rc = wr_authorise_see(c->authorise, r, why, sizeof why, err);
-	if (rc == 0) {
-		bool was_broken = c->broken;
-		c->report->unauthorised++;
-		wr_check_anomaly(c, WR_AN_UNAUTHORISED, r->seq, number, line->at, "%s", why);
-		c->broken = was_broken; /* the chain of hashes is not */
-	}
-	return rc < 0 ? -1 : 0;
+	return wr_check_authorise(c, r, number, line->at, err);
 }
 
 static int invalid(wr_check *c, wr_anomaly_kind kind, const wr_receipt *r, const wr_line *line,
@@ -222,19 +257,33 @@ static int invalid(wr_check *c, wr_anomaly_kind kind, const wr_receipt *r, const
 	return 0;
 }
 
+/* As wr_idset_add, among the suspects if they are known. */
+static int add_id(wr_check *c, const uint8_t id[static 16], uint64_t *value)
+{
+	if (!c->suspects) return wr_idset_add(&c->ids, id, value);
+	wr_id *before = wr_suspects_find(c->suspects, id);
+	if (!before) return 1;
+	if (before->value == 0) {
+		before->value = *value;
+		return 1;
+	}
+	*value = before->value;
+	return 0;
+}
+
 /* The id was there before; 1: it was not, -1: out of memory. */
 static int seen_before(wr_check *c, const wr_receipt *r, const wr_line *line, int64_t number,
                        wr_err *err)
 {
 	uint8_t id[16];
-	uint64_t before = key_of(r->hash), hash = before;
+	uint64_t hash = key_of(r->hash) ? key_of(r->hash) : 1, before = hash;
 	char hex[32];
 	size_t n = 0;
 	for (const char *p = r->receipt_id; *p && n < sizeof hex; p++)
 		if (*p != '-') hex[n++] = *p;
 	int parsed = wr_unhex(id, sizeof id, hex, n);
 	WR_ASSERT(parsed == 0);
-	int added = wr_idset_add(&c->ids, id, &before);
+	int added = add_id(c, id, &before);
 	if (added < 0)
 		return wr_fail(err, WR_E_NOMEM, "verify: out of memory at seq %lld", (long long)r->seq);
 	if (added) return 1;
@@ -336,8 +385,13 @@ void wr_check_short(wr_check *c, const wr_line *line, int64_t number, int64_t fi
 
 void wr_check_end(wr_check *c)
 {
-	if (c->mark.count <= c->expect || c->cut_short || explained(c, c->mark.count)) return;
+	const wr_attest *a = &c->attest;
+	wr_attest_end(c);
+	bool by_file = a->have_file && a->file.size > c->mark.count;
+	int64_t expected = by_file ? a->file.size : c->mark.count;
+	if (expected <= (c->expect > 0 ? c->expect : 0) || c->cut_short || explained(c, expected))
+		return;
 	wr_check_anomaly(c, WR_AN_TRUNCATED, c->expect, 0, 0,
-	                 "expected %lld receipts, found the end after seq %lld",
-	                 (long long)c->mark.count, (long long)c->expect - 1);
+	                 "expected %lld receipts%s, found the end after seq %lld", (long long)expected,
+	                 by_file ? " as the signed checkpoint says" : "", (long long)c->expect - 1);
 }

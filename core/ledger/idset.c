@@ -57,6 +57,16 @@ int wr_idset_add(wr_idset *s, const uint8_t key[static 16], uint64_t *value)
 	return 1;
 }
 
+wr_id *wr_idset_find(const wr_idset *s, const uint8_t key[static 16])
+{
+	uint64_t high, low;
+	memcpy(&high, key, sizeof high);
+	memcpy(&low, key + sizeof high, sizeof low);
+	if (s->cap == 0) return NULL;
+	wr_id *slot = id_slot(s, high, low);
+	return slot->high || slot->low ? slot : NULL;
+}
+
 void wr_idset_free(wr_idset *s)
 {
 	free(s->slots);

@@ -22,6 +22,8 @@ typedef struct wr_idset {
 
 /* wr_idset_add: 1 if it was new; 0 if it was there, then *value is what it had; -1 no memory. */
 WR_CHECKED int wr_idset_add(wr_idset *s, const uint8_t key[static 16], uint64_t *value);
+/* wr_idset_find: the key's entry, until the next addition, or NULL. */
+wr_id *wr_idset_find(const wr_idset *s, const uint8_t key[static 16]);
 void wr_idset_free(wr_idset *s);
 
 /* Plain 64-bit keys, of hashes. */

@@ -1,66 +1,78 @@
-/* verify.c: finding the chains under a path and feeding their lines to the checker.
+/* verify.c: finding the chains under a path, and reading each: at hashing speed with all threads
+ * (pass.c), and if that finds anything wrong, once more carefully from its beginning (check.c).
  *
- * A running engine's ledger may be verified: the mark is read before the files, so it is never
- * ahead of them, and an unfinished last line is left out while somebody holds the lock. */
+ * A running engine's ledger may be verified: the mark and the checkpoint are read before the files'
+ * sizes, so they are never ahead of them; nothing beyond these sizes is read; and an unfinished
+ * last line is left out while somebody writes. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "ledger/check.h"
 #include "ledger/fs.h"
+#include "ledger/pass.h"
 #include "ledger/store.h"
+#include "warroom/clock.h"
 #include "warroom/io.h"
 #include "warroom/text.h"
 
 #define PROGRESS_EVERY ((int64_t)1 << 20)
+#define CHUNK_BYTES    ((size_t)1 << 20)
+#define CHUNK_LEAST    ((size_t)1 << 10)
+#define SUSPECTS_MAX   ((size_t)1 << 18) /* some 24 MiB in all */
+#define CHAINS_KEPT    1000
 
 typedef struct run {
 	wr_verify_report *report;
-	void (*progress)(void *ctx, int64_t bytes, int64_t total);
-	void *ctx;
+	wr_verify_opts opts;
 	int64_t total, done, told;
-	int64_t first_broken; /* last consistent seq of the first broken chain; -2: none is */
-	int64_t only;         /* … of the last chain read */
+	int64_t first_broken; /* index of the first chain that is not fine, -1 none */
+	size_t skipped;       /* chains with nothing to check: they end before `since` */
 } run;
 
-/* One file being read. */
-typedef struct source {
-	const char *path;
-	int64_t size;
-	bool last; /* of its chain: it may end torn */
-	const char *ledger_dir;
-} source;
+/* One chain to verify. */
+typedef struct subject {
+	wr_parts parts;
+	const char *chain; /* by its directory; NULL: its place does not say */
+	bool whole;        /* a directory, with a mark and a checkpoint: it begins at seq 0 */
+	wr_mark mark;
+	wr_err mark_err, note_err;
+	wr_buf note; /* the file `checkpoint` */
+	bool have_note;
+} subject;
 
 static void tell(run *v, int64_t bytes)
 {
 	v->done += bytes;
-	v->report->bytes += bytes;
-	if (!v->progress || v->done - v->told < PROGRESS_EVERY) return;
+	if (!v->opts.progress || v->done - v->told < PROGRESS_EVERY) return;
 	v->told = v->done;
-	v->progress(v->ctx, v->done, v->total);
+	v->opts.progress(v->opts.ctx, v->done, v->total);
 }
 
-/* Everything up to the mark was once durable: no torn end there. */
-static bool past_mark(const wr_check *c, const wr_line *line)
+static void tell_more(void *ctx, int64_t bytes)
 {
-	return c->mark.count == 0 || c->segment < 0 || c->segment > c->mark.segment ||
-	       (c->segment == c->mark.segment && line->at >= c->mark.bytes);
+	tell(ctx, bytes);
 }
+
+/* ---- the careful reading ---- */
 
 /* 1: the rest of the file is a torn or unfinished end. */
-static int take_line(run *v, wr_check *c, const source *s, const wr_line *line, int64_t number,
-                     wr_err *err)
+static int take_line(run *v, wr_check *c, const wr_parts *parts, size_t i, const wr_line *line,
+                     int64_t number, wr_err *err)
 {
-	if (s->last && past_mark(c, line) && wr_tail_torn(line)) {
-		/* What came since the size was read is somebody at work. */
-		bool live = wr_lock_held(s->ledger_dir);
-		if (!live) wr_check_torn(c, line, number, s->size - line->at);
-		tell(v, s->size > line->at ? s->size - line->at : 0);
+	int64_t size = parts->items[i].size;
+	bool last = i + 1 == parts->count;
+	if (last && wr_past_mark(c, line->at) && wr_tail_torn(line)) {
+		if (!wr_part_live(parts, i)) wr_check_torn(c, line, number, size - line->at);
+		v->report->bytes += size - line->at;
+		tell(v, size - line->at);
 		return 1;
 	}
+	v->report->bytes += line->bytes;
 	tell(v, line->bytes);
 	if (!line->ended && c->segment >= 0 && c->segment == c->mark.segment &&
 	    line->at + line->bytes < c->mark.bytes) {
@@ -70,32 +82,190 @@ static int take_line(run *v, wr_check *c, const source *s, const wr_line *line, 
 	return wr_check_line(c, line, number, err);
 }
 
-static int read_file(run *v, wr_check *c, const source *s, wr_err *err)
+static int read_part(run *v, wr_check *c, const wr_parts *parts, size_t i, wr_err *err)
 {
+	char path[PATH_MAX];
 	wr_lines lines;
 	wr_line line;
 	int rc;
-	if (wr_lines_open(&lines, s->path, 0, -1, err)) {
+	bool inside = i == 0 && parts->at > 0;
+	if (wr_part_path(parts, i, path, err)) return -1;
+	if (wr_lines_open(&lines, path, inside ? parts->at : 0, parts->items[i].size, err)) {
 		/* The engine takes back a segment that it could not write. */
-		bool taken_back = s->last && err && err->code == WR_E_NOT_FOUND;
-		return taken_back && wr_lock_held(s->ledger_dir) ? 0 : -1;
+		bool taken_back = i + 1 == parts->count && err && err->code == WR_E_NOT_FOUND;
+		return taken_back && wr_lock_held(parts->ledger_dir) ? 0 : -1;
 	}
 	v->report->segments++;
+	if (inside) {
+		lines.number = parts->line;
+		c->file_began = true;
+	}
 	while ((rc = wr_lines_next(&lines, &line, err)) > 0) {
-		rc = take_line(v, c, s, &line, lines.number, err);
+		rc = take_line(v, c, parts, i, &line, lines.number, err);
+		if (rc == 0 && v->opts.cancel && atomic_load(v->opts.cancel))
+			rc = wr_fail(err, WR_E_CANCELLED, "verify: cancelled");
 		if (rc) break;
 	}
 	wr_lines_close(&lines);
-	return rc < 0 ? wr_err_wrap(err, "%s", s->path) : 0;
+	return rc < 0 ? wr_err_wrap(err, "%s", path) : 0;
 }
 
-static void finish_chain(run *v, wr_check *c)
+static int read_carefully(run *v, wr_check *c, const wr_parts *parts, wr_err *err)
 {
+	for (size_t i = 0; i < parts->count; i++) {
+		char name[WR_SEGMENT_NAME_LEN];
+		wr_chain_check_file(c, wr_part_name(parts, i, name), parts->items[i].segment);
+		if (read_part(v, c, parts, i, err)) return -1;
+	}
 	wr_check_end(c);
-	v->report->chains++;
-	v->only = c->consistent;
-	if (c->broken && v->first_broken == -2) v->first_broken = c->consistent;
+	return 0;
 }
+
+/* ---- one chain ---- */
+
+static int begin_check(run *v, wr_check *c, const subject *s, wr_err *err)
+{
+	char shown[256];
+	if (wr_check_init(c, v->report, s->chain, s->parts.ledger_dir, err)) return -1;
+	bool from_inside = s->parts.at > 0 || v->opts.since_seq > 0 || v->opts.since_us > 0;
+	wr_attest_begin(c, s->parts.ledger_dir, v->opts.engine_pub, s->whole);
+	if (from_inside) { /* approvals may be before it */
+		wr_authorise_free(c->authorise);
+		c->authorise = NULL;
+	}
+	c->expect = s->whole && !from_inside ? 0 : -1;
+	c->tip_count = c->expect == 0 ? 1 : 0;
+	c->mark = s->mark;
+	if (s->mark_err.code) {
+		wr_chain_check_file(c, WR_MARK_NAME, -1);
+		wr_check_anomaly(c, WR_AN_CORRUPT, -1, 1, 0, "%s",
+		                 wr_sanitise_to(shown, sizeof shown, s->mark_err.msg));
+	}
+	if (s->have_note) wr_attest_file(c, &s->note, &s->note_err);
+	return 0;
+}
+
+static void keep_chain_report(run *v, const wr_check *c)
+{
+	wr_verify_report *r = v->report;
+	if (!c->ok && v->first_broken < 0) v->first_broken = r->chains;
+	r->chains++;
+	r->checkpoints += c->attest.checkpoints;
+	r->checkpoints_unchecked += c->attest.unchecked;
+	if (r->chain_report_count == CHAINS_KEPT) return;
+	wr_chain_report *more = realloc(r->chain_reports, (r->chain_report_count + 1) * sizeof *more);
+	if (!more) return;
+	r->chain_reports = more;
+	wr_chain_report *one = &more[r->chain_report_count++];
+	*one = (wr_chain_report){.receipts = c->expect > 0 ? c->expect : 0,
+	                         .last_consistent_seq = c->consistent,
+	                         .last_attested_seq = c->attest.last,
+	                         .checkpoints = c->attest.checkpoints,
+	                         .ok = c->ok};
+	(void)snprintf(one->chain, sizeof one->chain, "%s", c->chain);
+}
+
+/* What the first reading has counted is forgotten; the list of anomalies is only cut. */
+static void forget(wr_verify_report *r, const wr_verify_report *before)
+{
+	wr_anomaly *anomalies = r->anomalies;
+	*r = *before;
+	r->anomalies = anomalies;
+}
+
+static int check_carefully(run *v, wr_check *c, const subject *s, wr_suspects *suspects,
+                           wr_err *err)
+{
+	for (size_t i = 0; i < s->parts.count; i++) v->total += s->parts.items[i].size;
+	if (begin_check(v, c, s, err)) return -1;
+	c->suspects = wr_suspects_too_many(suspects) ? NULL : suspects;
+	c->attest.each = true;
+	return read_carefully(v, c, &s->parts, err);
+}
+
+static int check_subject(run *v, const subject *s, wr_err *err)
+{
+	const wr_verify_report before = *v->report;
+	const wr_pass_opts opts = {.threads = v->opts.threads,
+	                           .chunk_bytes = v->opts.chunk_bytes,
+	                           .cancel = v->opts.cancel,
+	                           .progress = tell_more,
+	                           .ctx = v};
+	wr_check c = {0};
+	bool clean = false;
+	wr_suspects *suspects = wr_suspects_new(SUSPECTS_MAX);
+	int rc = suspects ? begin_check(v, &c, s, err) : wr_fail(err, WR_E_NOMEM, "verify: no memory");
+	if (rc == 0) rc = wr_pass(&c, &s->parts, &opts, suspects, &clean, err);
+	if (rc == 0 && !clean) {
+		wr_check_free(&c);
+		forget(v->report, &before);
+		rc = check_carefully(v, &c, s, suspects, err);
+	}
+	if (rc == 0) keep_chain_report(v, &c);
+	wr_check_free(&c);
+	wr_suspects_free(suspects);
+	return rc;
+}
+
+/* ---- since ---- */
+
+/* Is this receipt where the reading is to begin? */
+static bool begins_here(const run *v, const wr_receipt *r)
+{
+	return v->opts.since_us > 0 ? r->timestamp_us >= v->opts.since_us : r->seq >= v->opts.since_seq;
+}
+
+/* Looks for the first such receipt in part i: 1 found, its place in *at and *line; 0 not there.
+ * `first_only`: looks at its first receipt alone. */
+static int look_in(const run *v, const wr_parts *p, size_t i, bool first_only, int64_t *at,
+                   int64_t *before, wr_err *err)
+{
+	char path[PATH_MAX];
+	wr_lines lines;
+	wr_line line;
+	wr_receipt r;
+	wr_err why;
+	int rc, found = 0;
+	if (wr_part_path(p, i, path, err)) return -1;
+	if (wr_lines_open(&lines, path, 0, p->items[i].size, err)) return -1;
+	while (!found && (rc = wr_lines_next(&lines, &line, err)) > 0) {
+		wr_receipt_fault fault = line.ended && !line.overlong
+		                             ? wr_receipt_parse(&r, line.text, line.len, false, &why)
+		                             : WR_RF_NOT_CANONICAL;
+		if (fault != WR_RF_OK) continue;
+		found = begins_here(v, &r);
+		*at = line.at;
+		*before = lines.number - 1;
+		if (first_only) break;
+	}
+	wr_lines_close(&lines);
+	return rc < 0 ? -1 : found;
+}
+
+/* Leaves out what is before `since`: 1 if anything is left. */
+static int skip_before(const run *v, wr_parts *p, wr_err *err)
+{
+	if (v->opts.since_seq <= 0 && v->opts.since_us <= 0) return 1;
+	int64_t at = 0, line = 0;
+	size_t i = p->count;
+	while (i > 0) { /* the last part that begins before it */
+		int rc = look_in(v, p, i - 1, true, &at, &line, err);
+		if (rc < 0) return -1;
+		if (rc == 0) break;
+		i--;
+	}
+	int rc = i > 0 ? look_in(v, p, i - 1, false, &at, &line, err) : 0;
+	if (rc < 0) return -1;
+	size_t from = rc ? i - 1 : i;
+	if (from == p->count) return 0;
+	memmove(p->items, p->items + from, (p->count - from) * sizeof *p->items);
+	p->count -= from;
+	p->at = rc ? at : 0;
+	p->line = rc ? line : 0;
+	return 1;
+}
+
+/* ---- chains ---- */
 
 static int64_t size_of(const char *path)
 {
@@ -103,67 +273,60 @@ static int64_t size_of(const char *path)
 	return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
 }
 
-static void read_mark(wr_check *c, const char *dir)
-{
-	wr_err err = {0};
-	if (wr_mark_read(dir, &c->mark, &err) == 0) return;
-	wr_chain_check_file(c, WR_MARK_NAME, -1);
-	wr_check_anomaly(c, WR_AN_CORRUPT, -1, 1, 0, "%s", err.msg);
-}
-
-static int check_segments(run *v, wr_check *c, const char *dir, const char *ledger_dir, wr_err *err)
+static int list_parts(wr_parts *p, wr_err *err)
 {
 	int64_t *seqs;
 	size_t count;
 	int rc = 0;
-	if (wr_segment_list(dir, &seqs, &count, err)) return -1;
+	if (wr_segment_list(p->dir, &seqs, &count, err)) return -1;
+	p->items = calloc(count ? count : 1, sizeof *p->items);
+	if (!p->items) rc = wr_fail(err, WR_E_NOMEM, "verify: out of memory");
 	for (size_t i = 0; i < count && rc == 0; i++) {
-		char name[WR_SEGMENT_NAME_LEN], path[PATH_MAX];
-		wr_segment_name(name, seqs[i]);
-		rc = wr_path_join(path, sizeof path, dir, name, err);
-		if (rc) break;
-		const source s = {
-		    .path = path, .size = size_of(path), .last = i == count - 1, .ledger_dir = ledger_dir};
-		wr_chain_check_file(c, name, seqs[i]);
-		rc = read_file(v, c, &s, err);
+		char path[PATH_MAX];
+		p->items[i].segment = seqs[i];
+		p->count = i + 1;
+		rc = wr_part_path(p, i, path, err);
+		if (rc == 0) p->items[i].size = size_of(path);
 	}
 	free(seqs);
 	return rc;
+}
+
+static int check_left(run *v, subject *s, wr_err *err)
+{
+	int left = skip_before(v, &s->parts, err);
+	if (left < 0) return -1;
+	if (left) return check_subject(v, s, err);
+	v->skipped++;
+	return 0;
 }
 
 /* `chain` NULL: the directory's place does not say. */
 static int check_chain_dir(run *v, const char *dir, const char *chain, const char *ledger_dir,
                            wr_err *err)
 {
-	wr_check c;
-	int rc = wr_check_init(&c, v->report, chain, ledger_dir, err);
-	if (rc == 0) {
-		c.expect = 0;
-		c.tip_count = 1;
-		read_mark(&c, dir);
-		rc = check_segments(v, &c, dir, ledger_dir, err);
-	}
-	if (rc == 0) finish_chain(v, &c);
-	wr_check_free(&c);
+	subject s = {.chain = chain, .whole = true, .note = WR_BUF_INIT(WR_NOTE_MAX + 1)};
+	s.parts.ledger_dir = ledger_dir;
+	(void)snprintf(s.parts.dir, sizeof s.parts.dir, "%s", dir);
+	if (wr_mark_read(dir, &s.mark, &s.mark_err) == 0) s.mark_err.code = WR_E_OK;
+	s.have_note = wr_attest_read(&s.note, dir, &s.note_err) != 0;
+	int rc = list_parts(&s.parts, err);
+	if (rc == 0) rc = check_left(v, &s, err);
+	free(s.parts.items);
+	wr_buf_free(&s.note);
 	return rc;
 }
 
 static int check_one_file(run *v, const char *path, const char *ledger_dir, wr_err *err)
 {
-	wr_check c;
 	const char *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
-	char shown[64];
-	v->total = size_of(path);
-	const source s = {.path = path, .size = v->total, .last = true, .ledger_dir = ledger_dir};
-	int rc = wr_check_init(&c, v->report, NULL, ledger_dir, err);
-	if (rc == 0) {
-		wr_chain_check_file(&c, wr_sanitise_to(shown, sizeof shown, name), wr_segment_seq(name));
-		rc = read_file(v, &c, &s, err);
-	}
-	if (rc == 0) finish_chain(v, &c);
-	wr_check_free(&c);
-	return rc;
+	char name[256];
+	wr_part part = {.segment = wr_segment_seq(slash + 1), .size = size_of(path)};
+	subject s = {.parts = {.single = name, .items = &part, .count = 1, .ledger_dir = ledger_dir}};
+	v->total = part.size;
+	(void)snprintf(name, sizeof name, "%s", slash + 1);
+	(void)snprintf(s.parts.dir, sizeof s.parts.dir, "%.*s", (int)(slash - path + 1), path);
+	return check_left(v, &s, err);
 }
 
 /* ---- finding chains ---- */
@@ -296,26 +459,82 @@ static int verify_path(run *v, const char *path, wr_err *err)
 	return check_chain_dir(v, real, NULL, ledger, err);
 }
 
+static void set_defaults(wr_verify_opts *o)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	if (o->threads == 0) o->threads = processors > 0 ? (unsigned)processors : 1;
+	if (o->chunk_bytes == 0) o->chunk_bytes = CHUNK_BYTES;
+	if (o->chunk_bytes < CHUNK_LEAST) o->chunk_bytes = CHUNK_LEAST;
+	if (o->chunk_bytes > CHUNK_BYTES * 16) o->chunk_bytes = CHUNK_BYTES * 16;
+}
+
+static void say_not_checked(run *v)
+{
+	wr_verify_report *r = v->report;
+	char from[64];
+	if (v->opts.since_us > 0) {
+		char time[WR_TIME_LEN];
+		wr_time_format(time, v->opts.since_us);
+		(void)snprintf(from, sizeof from, "%s", time);
+	} else {
+		(void)snprintf(from, sizeof from, "seq %lld", (long long)v->opts.since_seq);
+	}
+	if (v->opts.since_us > 0 || v->opts.since_seq > 0)
+		(void)snprintf(r->not_checked, sizeof r->not_checked,
+		               "what is before %s, approvals, and the roots of checkpoints, which need it",
+		               from);
+	else if (r->checkpoints_unchecked > 0)
+		(void)snprintf(r->not_checked, sizeof r->not_checked,
+		               "%lld checkpoints: no key, or no tree from seq 0 on",
+		               (long long)r->checkpoints_unchecked);
+}
+
+static void sum_up(run *v)
+{
+	wr_verify_report *r = v->report;
+	size_t i = v->first_broken >= 0 ? (size_t)v->first_broken : 0;
+	if ((v->first_broken >= 0 || r->chains == 1) && i < r->chain_report_count) {
+		r->last_consistent_seq = r->chain_reports[i].last_consistent_seq;
+		r->last_attested_seq = r->chain_reports[i].last_attested_seq;
+	}
+	say_not_checked(v);
+}
+
+int wr_ledger_verify_with(const char *path, const wr_verify_opts *opts, wr_verify_report *out,
+                          wr_err *err)
+{
+	run v = {.report = out, .first_broken = -1};
+	wr_err ignored = {0};
+	if (!err) err = &ignored;
+	if (opts) v.opts = *opts;
+	set_defaults(&v.opts);
+	*out = (wr_verify_report){.ok = true, .last_consistent_seq = -1, .last_attested_seq = -1};
+	int rc = verify_path(&v, path, err);
+	if (rc == 0 && out->chains == 0 && v.skipped > 0)
+		rc = wr_fail(err, WR_E_NOT_FOUND, "%s: no receipt is that late", path);
+	if (rc) {
+		wr_verify_free(out);
+		return -1;
+	}
+	sum_up(&v);
+	if (v.opts.progress) v.opts.progress(v.opts.ctx, v.total, v.total);
+	return 0;
+}
+
 int wr_ledger_verify(const char *path, wr_verify_report *out,
                      void (*progress)(void *ctx, int64_t bytes, int64_t total), void *ctx,
                      wr_err *err)
 {
-	run v = {.report = out, .progress = progress, .ctx = ctx, .first_broken = -2, .only = -1};
-	*out = (wr_verify_report){.ok = true, .last_consistent_seq = -1};
-	if (verify_path(&v, path, err)) {
-		wr_verify_free(out);
-		return -1;
-	}
-	out->last_consistent_seq = v.first_broken != -2 ? v.first_broken
-	                           : out->chains == 1   ? v.only
-	                                                : -1;
-	if (progress) progress(ctx, v.done, v.total);
-	return 0;
+	const wr_verify_opts opts = {.progress = progress, .ctx = ctx};
+	return wr_ledger_verify_with(path, &opts, out, err);
 }
 
 void wr_verify_free(wr_verify_report *r)
 {
 	free(r->anomalies);
+	free(r->chain_reports);
 	r->anomalies = NULL;
 	r->anomaly_count = 0;
+	r->chain_reports = NULL;
+	r->chain_report_count = 0;
 }

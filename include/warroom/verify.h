@@ -3,6 +3,8 @@
 #ifndef WARROOM_VERIFY_H
 #define WARROOM_VERIFY_H
 
+#include <stdatomic.h>
+
 #include "warroom/receipt.h"
 #include "warroom/sshsig.h"
 
@@ -30,12 +32,28 @@ typedef struct wr_anomaly {
 	char text[256];     /* what was expected and what is there */
 } wr_anomaly;
 
+/* One chain's two answers. A receipt is consistent if every hash and link up to it holds, attested
+ * if a checkpoint covers it whose root and signature hold. */
+typedef struct wr_chain_report {
+	char chain[128];
+	int64_t receipts;
+	int64_t last_consistent_seq, last_attested_seq; /* -1: none */
+	int64_t checkpoints;                            /* whose root holds */
+	bool ok;
+} wr_chain_report;
+
 typedef struct wr_verify_report {
 	int64_t checked, valid, invalid, hash_mismatches, orphaned, duplicates, forks, unauthorised;
 	int64_t torn; /* torn tails: said, but no break of integrity */
 	int64_t chains, segments, bytes;
-	int64_t last_consistent_seq; /* of the (first broken or only) chain; -1 none */
-	wr_anomaly *anomalies;       /* the first 1,000 */
+	int64_t last_consistent_seq;    /* of the (first broken or only) chain; -1 none */
+	int64_t last_attested_seq;      /* likewise */
+	int64_t checkpoints;            /* whose root holds */
+	int64_t checkpoints_unchecked;  /* no key, or no tree to compare with */
+	wr_chain_report *chain_reports; /* the first 1,000 */
+	size_t chain_report_count;
+	char not_checked[256]; /* what was left out, and why; "" nothing */
+	wr_anomaly *anomalies; /* the first 1,000 */
 	size_t anomaly_count;
 	int64_t anomaly_total;
 	bool ok;
@@ -48,6 +66,24 @@ typedef struct wr_verify_report {
 WR_CHECKED int wr_ledger_verify(const char *path, wr_verify_report *out,
                                 void (*progress)(void *ctx, int64_t bytes, int64_t total),
                                 void *ctx, wr_err *err);
+/* How to verify. Zero is the default of each, so `{0}` is what wr_ledger_verify does. */
+typedef struct wr_verify_opts {
+	unsigned threads;          /* 0: one for each processor, at most 16 */
+	int64_t since_seq;         /* from that receipt on; 0: from the beginning */
+	int64_t since_us;          /* or from the first one of that time on; 0: from the beginning */
+	const uint8_t *engine_pub; /* 32 bytes: the key that must have signed; NULL: engine.pub */
+	const atomic_bool *cancel; /* true: stop with WR_E_CANCELLED; may be NULL */
+	/* Called by one thread at a time, each MiB or so. A chain that is damaged is read again, so
+	 * that the total grows. */
+	void (*progress)(void *ctx, int64_t bytes, int64_t total);
+	void *ctx;
+	size_t chunk_bytes; /* read at once by a thread; 0: 1 MiB */
+} wr_verify_opts;
+
+/* wr_ledger_verify_with is wr_ledger_verify with options (NULL: the defaults). Memory is bounded,
+ * whatever the ledger's size: a few MiB for each thread and 32 MiB at most for a damaged chain. */
+WR_CHECKED int wr_ledger_verify_with(const char *path, const wr_verify_opts *opts,
+                                     wr_verify_report *out, wr_err *err);
 /* wr_approval_check: does this approval_recorded stand by itself, as verification judges it: a
  * signature of that person's key, allowed by `signers` at the receipt's time, over the very words
  * that the receipt says? For an engine that reads approvals back. */
