@@ -12,6 +12,9 @@
 #include "warroom/json.h"
 #include "warroom/words.h"
 
+/* No step takes a month; and times are added up in microseconds. */
+#define TIME_MOST_MS (INT64_C(31) * 24 * 3600 * 1000)
+
 static void set_int(plan_maker *m, json_t *o, const char *key, int64_t value)
 {
 	if (value > WR_INT_MAX_SAFE) value = WR_INT_MAX_SAFE;
@@ -326,13 +329,19 @@ int wr_plan_steps_hash(const json_t *plan, char hex[static WR_HEX_LEN], wr_err *
 
 /* ---- checking one that comes back ---- */
 
+/* A region that is left out would keep what it has beside the 100 % of the others. */
 static const char *traffic_fault(const json_t *action)
 {
-	json_t *weights = json_object_get(action, "weights"), *weight;
-	const char *region;
+	json_t *weights = json_object_get(action, "weights"), *name;
+	json_t *regions = json_object_get(action, "regions");
 	int64_t sum = 0;
-	json_object_foreach (weights, region, weight) {
+	size_t i;
+	if (json_object_size(weights) != json_array_size(regions))
+		return "its weights are not those of the provider's regions";
+	json_array_foreach (regions, i, name) {
+		const json_t *weight = json_object_get(weights, json_string_value(name));
 		int64_t percent = json_integer_value(weight);
+		if (!weight) return "its weights are not those of the provider's regions";
 		if (!json_is_integer(weight) || percent < 0 || percent > 100)
 			return "a weight is not 0 to 100";
 		sum += percent;
@@ -340,30 +349,65 @@ static const char *traffic_fault(const json_t *action)
 	return sum == 100 ? NULL : "the weights do not sum to 100";
 }
 
+static bool bounded(const json_t *o, const char *key, int64_t least, int64_t most)
+{
+	int64_t value = wr_json_int(o, key, -1);
+	return value >= least && value <= most;
+}
+
+static const char *soak_fault(const json_t *action)
+{
+	json_t *gates = json_object_get(action, "gates"), *gate;
+	size_t i;
+	if (!bounded(action, "duration_ms", 0, TIME_MOST_MS) ||
+	    !bounded(action, "min_samples", 1, WR_INT_MAX_SAFE) || !json_array_size(gates))
+		return "its soak has no duration, samples or gates that can be";
+	json_array_foreach (gates, i, gate)
+		if (!json_string_value(gate)) return "a gate of its soak is no name";
+	return NULL;
+}
+
 static const char *action_fault(const json_t *holder)
 {
 	const char *kind = wr_json_str(holder, "kind", "");
 	const json_t *action = json_object_get(holder, kind);
-	if (wr_kind_parse(kind) < 0 || !json_is_object(action)) return "what it does is not understood";
-	return !strcmp(kind, "traffic") ? traffic_fault(action) : NULL;
+	int k = wr_kind_parse(kind);
+	if (k < 0 || !json_is_object(action)) return "what it does is not understood";
+	if (k == WR_STEP_SOAK) return soak_fault(action);
+	return k == WR_STEP_TRAFFIC ? traffic_fault(action) : NULL;
+}
+
+/* What is shown to people, and what "rule:<step>:<ruling>" is taken apart by. */
+static const char *manner_fault(const json_t *step)
+{
+	int kind = wr_kind_parse(wr_json_str(step, "kind", ""));
+	int step_class = wr_class_parse_name(wr_json_str(step, "class", ""));
+	int phase = wr_phase_parse_name(wr_json_str(step, "phase", ""));
+	if (step_class < 0 || phase < 0 ||
+	    wr_on_failure_parse_name(wr_json_str(step, "on_failure", "")) < 0)
+		return "its class, phase or on_failure is not understood";
+	bool guarded = wr_guarded_kind((wr_step_kind)kind, (wr_phase)phase, (wr_step_class)step_class);
+	if (wr_json_bool(step, "guarded", !guarded) != guarded)
+		return "it says wrongly whether approvals are checked";
+	if (!bounded(step, "retries", 0, 1000) || !bounded(step, "timeout_ms", 0, TIME_MOST_MS) ||
+	    !bounded(step, "backoff_ms", 0, TIME_MOST_MS))
+		return "its times or retries are out of bounds";
+	return NULL;
 }
 
 static const char *step_fault(const json_t *steps, size_t index)
 {
-	const json_t *step = json_array_get(steps, index), *back = json_object_get(step, "rollback");
+	const json_t *step = json_array_get(steps, index), *back = json_object_get(step, "rollback"),
+	             *probe = json_object_get(step, "probe");
 	const char *name = wr_json_str(step, "name", ""), *fault = action_fault(step);
 	if (fault) return fault;
-	if (!name[0]) return "it has no name";
+	if (!name[0] || strchr(name, ':')) return "it has no name, or one with a colon";
 	for (size_t i = 0; i < index; i++)
 		if (!strcmp(wr_json_str(json_array_get(steps, i), "name", ""), name))
 			return "two steps have its name";
-	if (wr_class_parse_name(wr_json_str(step, "class", "")) < 0 ||
-	    wr_phase_parse_name(wr_json_str(step, "phase", "")) < 0 ||
-	    wr_on_failure_parse_name(wr_json_str(step, "on_failure", "")) < 0)
-		return "its class, phase or on_failure is not understood";
-	if (wr_json_int(step, "retries", -1) < 0 || wr_json_int(step, "retries", -1) > 1000 ||
-	    wr_json_int(step, "timeout_ms", -1) < 0 || wr_json_int(step, "backoff_ms", -1) < 0)
-		return "its times or retries are out of bounds";
+	if ((fault = manner_fault(step))) return fault;
+	if (probe && strcmp(wr_json_str(probe, "kind", ""), "wait") != 0) return "its probe is no wait";
+	if (probe && (fault = action_fault(probe))) return fault;
 	return back ? action_fault(back) : NULL;
 }
 

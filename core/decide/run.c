@@ -308,7 +308,9 @@ bool wr_find_ruling(const wr_config *cfg, const wr_op *op, size_t index, const c
 	for (size_t i = 0; i < op->approval_count; i++) {
 		const wr_approval *a = &op->approvals[i];
 		if (!counts_as_ruling(cfg, op, a, &op->steps[index], at_us)) continue;
-		if (strncmp(a->decision + 5, name, len) != 0 || a->decision[5 + len] != ':') continue;
+		if (strncmp(a->decision + 5, name, len) != 0 ||
+		    strrchr(a->decision, ':') != a->decision + 5 + len)
+			continue;
 		for (size_t k = i + 1; k < op->approval_count; k++) {
 			const wr_approval *b = &op->approvals[k];
 			if (strcmp(a->decision, b->decision) != 0 ||

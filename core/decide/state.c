@@ -136,7 +136,8 @@ void wr_state_put_plan(wr_state *s, const char *plan_hash, json_t *plan)
 	char hex[WR_HEX_LEN], words[WR_WORDS_LEN];
 	wr_err err = {0};
 	if (!plan) return;
-	if (wr_plan_hash(plan, hex, words, &err) != 0 || strcmp(hex, plan_hash) != 0) {
+	if (wr_plan_hash(plan, hex, words, &err) != 0 || strcmp(hex, plan_hash) != 0 ||
+	    wr_plan_check(plan, &err) != 0) {
 		s->contradictions++;
 		json_decref(plan);
 		return;

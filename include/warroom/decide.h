@@ -117,8 +117,8 @@ void wr_state_free(wr_state *s);
  * (a result without intent) is counted, never fatal. Idempotent per seq. */
 void wr_fold(wr_state *s, const wr_receipt *r);
 /* Plans are blobs: the caller loads the blob named by an operation_proposed receipt and gives it
- * before or right after folding that receipt. Steals the reference; a plan that has not that hash
- * is dropped, and its operation is held for want of it. */
+ * before or right after folding that receipt. Steals the reference; a plan that has not that hash,
+ * or is none (wr_plan_check), is dropped, and its operation is held for want of it. */
 void wr_state_put_plan(wr_state *s, const char *plan_hash, json_t *plan);
 size_t wr_state_ops(const wr_state *s, const wr_op **out, size_t max); /* newest first */
 const wr_op *wr_state_op(const wr_state *s, const char *id);

@@ -463,6 +463,118 @@ static void who_may_not_approve_may_not_rule(void **state)
 	lab_free(&l);
 }
 
+/* ---- plans ---- */
+
+static json_t *plan_step(json_t *plan, size_t i)
+{
+	return json_array_get(json_object_get(plan, "steps"), i);
+}
+
+static void seal_plan(json_t *plan)
+{
+	char hex[WR_HEX_LEN];
+	wr_err err = {0};
+	assert_int_equal(wr_plan_steps_hash(plan, hex, &err), 0);
+	json_object_set_new(plan, "steps_hash", json_string(hex));
+}
+
+static void spoil(json_t *plan, int how)
+{
+	json_t *shift = json_object_get(plan_step(plan, SHIFT10), "traffic");
+	json_t *soak = json_object_get(plan_step(plan, SOAK), "soak");
+	json_t *back = json_object_get(plan_step(plan, FENCE), "rollback");
+	json_t *probe = json_object_get(plan_step(plan, FENCE), "probe");
+	switch (how) {
+	case 0: /* eu would keep what it has beside the 100 % of us */
+		json_object_set_new(shift, "weights", json_pack("{s:i}", "us", 100));
+		break;
+	case 1:
+		json_object_set_new(shift, "weights", json_pack("{s:i, s:i}", "us", 90, "mars", 10));
+		break;
+	case 2:
+		json_object_set_new(plan_step(plan, FREEZE), "timeout_ms", json_integer(WR_INT_MAX_SAFE));
+		break;
+	case 3:
+		json_object_set_new(plan_step(plan, FREEZE), "backoff_ms", json_integer(WR_INT_MAX_SAFE));
+		break;
+	case 4:
+		json_object_set_new(soak, "duration_ms", json_integer(WR_INT_MAX_SAFE));
+		break;
+	case 5:
+		json_object_set_new(soak, "duration_ms", json_integer(-1));
+		break;
+	case 6:
+		json_object_set_new(soak, "min_samples", json_integer(0));
+		break;
+	case 7:
+		json_object_set_new(soak, "gates", json_array());
+		break;
+	case 8:
+		json_object_set_new(soak, "gates", json_pack("[i]", 7));
+		break;
+	case 9: /* what people are shown */
+		json_object_set_new(plan_step(plan, PROMOTE), "guarded", json_false());
+		break;
+	case 10: /* "rule:fence:x:done" could be of two steps */
+		json_object_set_new(plan_step(plan, PROMOTE), "name", json_string("fence:x"));
+		break;
+	case 11:
+		json_object_set_new(back, "kind", json_string("magic"));
+		break;
+	case 12:
+		json_object_set_new(probe, "kind", json_string("http"));
+		break;
+	case 13:
+		json_object_set_new(plan_step(plan, FENCE), "rollback", json_string("unfence"));
+		break;
+	default:
+		json_object_set_new(plan_step(plan, FENCE), "probe", json_integer(1));
+		break;
+	}
+}
+
+static void plans_that_cannot_be(void **state)
+{
+	(void)state;
+	lab l;
+	wr_err err = {0};
+	lab_init(&l);
+	json_t *good = lab_plan(&l, RB_FO, US, EU);
+	assert_int_equal(wr_plan_check(good, &err), 0);
+	for (int how = 0; how < 15; how++) {
+		json_t *bad = json_deep_copy(good);
+		spoil(bad, how);
+		seal_plan(bad);
+		if (wr_plan_check(bad, &err) == 0) fail_msg("%d goes through", how);
+		assert_true(err.msg[0]);
+		json_decref(bad);
+	}
+	json_decref(good);
+	lab_free(&l);
+}
+
+/* A blob that has the hash that was approved, and is no plan, is no plan. */
+static void a_blob_that_is_no_plan(void **state)
+{
+	(void)state;
+	lab l;
+	lab_init(&l);
+	json_t *bad = lab_plan(&l, RB_FO, US, EU);
+	spoil(bad, 2);
+	seal_plan(bad);
+	char hash[WR_HEX_LEN], words[WR_WORDS_LEN];
+	wr_err err = {0};
+	assert_int_equal(wr_plan_hash(bad, hash, words, &err), 0);
+	lab_append(&l, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "operation",
+	                         "operation_proposed", "operation_id", "op-1", "kind", "failover",
+	                         "group", "main", "runbook", "fo", "from_region", "us", "to_region",
+	                         "eu", "plan_hash", hash, "steps_hash", lab_str(bad, "steps_hash")));
+	wr_state_put_plan(l.s, hash, bad);
+	assert_null(lab_op(&l)->plan);
+	assert_int_equal(wr_state_contradictions(l.s), 1);
+	lab_free(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -484,6 +596,8 @@ int main(void)
 	    cmocka_unit_test(a_forgotten_id_is_taken),
 	    cmocka_unit_test(ticks_push_out_no_approval),
 	    cmocka_unit_test(who_may_not_approve_may_not_rule),
+	    cmocka_unit_test(plans_that_cannot_be),
+	    cmocka_unit_test(a_blob_that_is_no_plan),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
