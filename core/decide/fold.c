@@ -103,9 +103,15 @@ static void fold_role(wr_state *s, const wr_receipt *r)
 		if (!strcmp(role, wr_role_text(k))) s->regions[i].role = k;
 }
 
+/* How long nothing may have been written before a start, so that the engine can have been looking:
+ * longer than a quick restart takes, shorter than a region needs to be called down. */
+#define UNSEEN_US (30 * US_PER_S)
+
 static void fold_started(wr_state *s, const wr_receipt *r)
 {
+	int64_t gap_us = r->timestamp_us - s->newest_us;
 	s->engine_started_us = r->timestamp_us;
+	if (gap_us < 0 || gap_us > UNSEEN_US) s->unseen_us = r->timestamp_us;
 }
 
 static const struct {
@@ -130,10 +136,12 @@ void wr_fold(wr_state *s, const wr_receipt *r)
 	}
 	s->epoch = r->epoch;
 	wr_fold_time(s, r->timestamp_us);
-	for (size_t i = 0; i < sizeof folds / sizeof folds[0]; i++) {
+	size_t i = 0;
+	for (; i < sizeof folds / sizeof folds[0]; i++) {
 		if (strcmp(r->operation, folds[i].operation) != 0) continue;
 		folds[i].fold(s, r);
-		return;
+		break;
 	}
-	wr_fold_operation(s, r);
+	if (i == sizeof folds / sizeof folds[0]) wr_fold_operation(s, r);
+	s->newest_us = r->timestamp_us;
 }

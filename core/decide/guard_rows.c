@@ -205,9 +205,12 @@ void wr_guard_sustained(guard_case *c)
 		wr_guard_say(row, v->verdict == WR_V_UNKNOWN ? WR_GATE_NO_DATA : WR_FAIL, seen, need, need);
 		return;
 	}
-	int64_t since_us = v->since_us;
-	if (known->verdict == WR_V_HEALTHY && known->verdict_us && known->verdict_us < since_us)
-		since_us = known->verdict_us;
+	/* A quick restart resets our clock, not its health; but while nobody was looking it may have
+	 * been anything. */
+	int64_t since_us = v->since_us, on_record_us = known->verdict_us;
+	if (on_record_us && on_record_us < c->s->unseen_us) on_record_us = c->s->unseen_us;
+	if (known->verdict == WR_V_HEALTHY && on_record_us && on_record_us < since_us)
+		since_us = on_record_us;
 	say_sustained(c, row, since_us, "HEALTHY");
 }
 

@@ -63,6 +63,8 @@ struct wr_state {
 	int64_t incident_us, last_incident;
 	bool isolated;
 	int64_t engine_started_us;
+	int64_t newest_us;      /* of the last receipt */
+	int64_t unseen_us;      /* until then nobody was looking: the last start after a gap; 0 never */
 	int64_t next_expiry_us; /* the first end of an approval that has not run out; 0 none */
 	json_t *nonces;         /* a set */
 	struct {

@@ -575,6 +575,42 @@ static void a_blob_that_is_no_plan(void **state)
 	lab_free(&l);
 }
 
+/* ---- law 7 ---- */
+
+static wr_guards table;
+
+static const wr_guard *judged_row(lab *l, wr_runbook_kind kind, const char *name)
+{
+	bool back = kind == WR_RB_FAILBACK;
+	wr_guards_eval(&table, l->s, l->w, kind, back ? EU : US, back ? US : EU, "main", NULL, l->now);
+	for (size_t i = 0; i < table.count; i++)
+		if (!strcmp(table.rows[i].name, name)) return &table.rows[i];
+	fail_msg("no row %s", name);
+	return NULL;
+}
+
+/* While nobody was looking it may have been anything. */
+static void health_is_not_sustained_unseen(void **state)
+{
+	(void)state;
+	lab l;
+	lab_init(&l);
+	lab_settle(&l); /* HEALTHY, on record */
+	l.now += MIN(10);
+	lab_append(&l, json_pack("{s:s}", "operation", "notification_sent"));
+	l.now += S(2); /* a quick restart */
+	lab_append(&l, json_pack("{s:s}", "operation", "engine_started"));
+	l.w->regions[US].since_us = l.now;
+	assert_int_equal(judged_row(&l, WR_RB_FAILBACK, "sustained_time")->verdict, WR_PASS);
+	l.now += MIN(180); /* three hours of nobody */
+	lab_append(&l, json_pack("{s:s}", "operation", "engine_started"));
+	l.w->regions[US].since_us = l.now;
+	assert_int_equal(judged_row(&l, WR_RB_FAILBACK, "sustained_time")->verdict, WR_FAIL);
+	l.now += MIN(5);
+	assert_int_equal(judged_row(&l, WR_RB_FAILBACK, "sustained_time")->verdict, WR_PASS);
+	lab_free(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -598,6 +634,7 @@ int main(void)
 	    cmocka_unit_test(who_may_not_approve_may_not_rule),
 	    cmocka_unit_test(plans_that_cannot_be),
 	    cmocka_unit_test(a_blob_that_is_no_plan),
+	    cmocka_unit_test(health_is_not_sustained_unseen),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
