@@ -1,5 +1,6 @@
 /* guard_facts.c: the guards over facts that somebody measures: capacity, quota, keys, build,
  * backup, chain, freeze and whatever a platform adds. Pure. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,6 +53,14 @@ static const char *unit_of(wr_fact_kind kind, const wr_value *v)
 	                                                         : "";
 }
 
+/* A share, a stock and an age are never below nothing: such a number is no measurement, and a need
+ * like "value <= 90" would take it for a good one. */
+static bool possible(wr_fact_kind kind, const wr_value *v)
+{
+	bool counts = kind == WR_FACT_CAPACITY || kind == WR_FACT_QUOTA || kind == WR_FACT_BACKUP;
+	return v->type != WR_V_NUM || (isfinite(v->num) && (!counts || v->num >= 0));
+}
+
 static void measure_text(const guard_case *c, char *out, size_t size, wr_fact_kind kind,
                          const wr_measure *m)
 {
@@ -90,7 +99,7 @@ static void judge_need(guard_case *c, size_t i, bool several)
 	char seen[160], need[128] = "(no need is stated)", flip[192];
 	wr_guard *row = fact_row(c, i, several);
 	if (!row) return;
-	wr_truth ok = wr_world_fact(c->w, i, c->now_us);
+	wr_truth ok = possible(f->kind, &m->last) ? wr_world_fact(c->w, i, c->now_us) : WR_UNKNOWN;
 	measure_text(c, seen, sizeof seen, f->kind, m);
 	if (f->need) wr_put(need, sizeof need, "%s", wr_expr_text(f->need));
 	wr_put(flip, sizeof flip, "a measurement of %s with %.100s", f->name, need);
@@ -165,7 +174,8 @@ static void judge_quota_row(guard_case *c, size_t i)
 	wr_guard *row = wr_guard_row(c, "quota:%s", q->name);
 	if (!row) return;
 	measure_text(c, seen, sizeof seen, WR_FACT_QUOTA, m);
-	bool known = m->last.type == WR_V_NUM && fresh(m->last_us, q->interval_ms, c->now_us);
+	bool known = possible(WR_FACT_QUOTA, &m->last) && m->last.type == WR_V_NUM &&
+	             fresh(m->last_us, q->interval_ms, c->now_us);
 	wr_gate_verdict verdict = !known ? WR_GATE_NO_DATA : m->last.num <= 90 ? WR_PASS : WR_FAIL;
 	if (!m->last_us) wr_put(seen, sizeof seen, "not measured yet");
 	wr_guard_say(row, verdict, seen, "at most 90 % used after the shift",

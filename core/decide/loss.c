@@ -10,10 +10,16 @@
 #include "decide/internal.h"
 #include "warroom/clock.h"
 
-static double proven_num(const wr_measure *m, bool has)
+#define SKEW_S   1.0  /* two clocks are so far apart that a lag may come out below nothing */
+#define BELIEVED 1e15 /* a petabyte, or thirty million years: beyond that nothing is measured */
+
+/* -1: not measured. What cannot be is no measurement, or "-3600 s behind" would be "not behind". */
+static double proven_num(const wr_measure *m, bool has, double skew)
 {
 	if (!has || !m->proven_us || m->proven.type != WR_V_NUM) return -1;
-	return m->proven.num > 0 ? m->proven.num : 0;
+	double num = m->proven.num;
+	if (!(num >= -skew && num <= BELIEVED)) return -1; /* a NaN too */
+	return num > 0 ? num : 0;
 }
 
 /* The moment up to which the source can have written: when it broke off, else now. */
@@ -33,9 +39,9 @@ void wr_link_lag(link_lag *out, const wr_world *w, size_t link, int64_t now_us)
 	int64_t bound_us = 3 * l->interval_ms * US_PER_MS, end_us = end_of_writing(w, link, now_us);
 	const wr_measure *measures[] = {&v->seconds, &v->bytes, &v->receipts};
 	memset(out, 0, sizeof *out);
-	out->seconds = proven_num(&v->seconds, l->has_seconds);
-	out->bytes = proven_num(&v->bytes, l->has_bytes);
-	out->receipts = proven_num(&v->receipts, l->has_receipts);
+	out->seconds = proven_num(&v->seconds, l->has_seconds, SKEW_S);
+	out->bytes = proven_num(&v->bytes, l->has_bytes, 0);
+	out->receipts = proven_num(&v->receipts, l->has_receipts, 0);
 	bool has[] = {out->seconds >= 0, out->bytes >= 0, out->receipts >= 0};
 	for (size_t i = 0; i < 3; i++) {
 		if (!has[i]) continue;
@@ -122,7 +128,8 @@ void wr_loss_eval(wr_loss *out, const wr_world *w, size_t from, size_t to, int64
 		if (lag.seconds > sum.seconds) sum.seconds = lag.seconds;
 		if (lag.bytes >= 0) sum.bytes = (sum.bytes > 0 ? sum.bytes : 0) + lag.bytes;
 		if (lag.receipts >= 0) sum.receipts = (sum.receipts > 0 ? sum.receipts : 0) + lag.receipts;
-		if (lag.proven_us > sum.proven_us) sum.proven_us = lag.proven_us;
+		/* As old as its oldest part. */
+		if (!sum.proven_us || lag.proven_us < sum.proven_us) sum.proven_us = lag.proven_us;
 		if (!lag.sync && c->links[i].has_receipts) add_names(out, &w->links[i].receipts);
 		sum.stale = sum.stale || lag.stale;
 	}

@@ -1,5 +1,7 @@
 /* test_holes.c: holes that an audit of the laws found: doubts that were forgotten, times that lie,
  * numbers that cannot be, and words that say more than was meant. */
+#include <math.h>
+
 #include "laws.h"
 
 static size_t intents_of(const lab *l, int index)
@@ -611,6 +613,84 @@ static void health_is_not_sustained_unseen(void **state)
 	lab_free(&l);
 }
 
+static void numbers_that_cannot_be(void **state)
+{
+	(void)state;
+	static const double odd[] = {-1e18, -5, -2, (double)NAN, (double)INFINITY, -(double)INFINITY,
+	                             1e300};
+	lab l;
+	wr_quota quota = {
+	    .name = "cpu", .layer = "", .region = "eu", .has_after = true, .interval_ms = 5000};
+	lab_init(&l);
+	l.cfg.quotas = &quota;
+	l.cfg.quota_count = 1;
+	wr_world_free(l.w);
+	lab_world(&l);
+	wr_link_view *v = &l.w->links[PG_US_EU];
+	for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+		lab_measure(&l.w->quotas_after[0], l.now, odd[i]);
+		assert_int_not_equal(judged_row(&l, WR_RB_FAILOVER, "quota:cpu")->verdict, WR_PASS);
+		lab_measure(&v->bytes, l.now, 41000);
+		lab_measure(&v->receipts, l.now, 47);
+		lab_measure(&v->seconds, l.now, odd[i]);
+		assert_int_not_equal(judged_row(&l, WR_RB_FAILOVER, "lag:pg")->verdict, WR_PASS);
+		l.links[PG_US_EU].has_seconds = false;
+		lab_measure(&v->receipts, l.now, 0);
+		lab_measure(&v->bytes, l.now, odd[i]);
+		l.links[PG_US_EU].has_receipts = false;
+		assert_int_not_equal(judged_row(&l, WR_RB_FAILOVER, "lag:pg")->verdict, WR_PASS);
+		l.links[PG_US_EU].has_seconds = l.links[PG_US_EU].has_receipts = true;
+	}
+	lab_measure(&v->seconds, l.now, -0.3); /* two clocks a little apart */
+	assert_int_equal(judged_row(&l, WR_RB_FAILOVER, "lag:pg")->verdict, WR_PASS);
+	lab_free(&l);
+}
+
+/* A share, a stock or an age below nothing is no measurement, whatever the need says of it. */
+static void facts_that_cannot_be(void **state)
+{
+	(void)state;
+	static const wr_fact_kind kinds[] = {WR_FACT_CAPACITY, WR_FACT_QUOTA, WR_FACT_BACKUP};
+	static const char *const names[] = {"capacity", "quota", "backup"};
+	wr_err err = {0};
+	for (size_t i = 0; i < 3; i++) {
+		lab l;
+		lab_init(&l);
+		wr_expr *need = wr_expr_parse("value <= 96", &err);
+		assert_non_null(need);
+		l.facts[CAP_EU].kind = kinds[i];
+		l.facts[CAP_EU].need = need;
+		l.facts[CAP_US].kind = WR_FACT_CUSTOM;
+		lab_measure(&l.w->facts[CAP_EU], l.now, 50);
+		assert_int_equal(judged_row(&l, WR_RB_FAILOVER, names[i])->verdict, WR_PASS);
+		lab_measure(&l.w->facts[CAP_EU], l.now, -3600);
+		assert_int_equal(judged_row(&l, WR_RB_FAILOVER, names[i])->verdict, WR_GATE_NO_DATA);
+		assert_true(judged_row(&l, WR_RB_FAILOVER, names[i])->observed[0]);
+		wr_expr_free(need);
+		lab_free(&l);
+	}
+}
+
+/* A loss is as old as its oldest part. */
+static void the_loss_is_as_old_as_its_oldest_part(void **state)
+{
+	(void)state;
+	lab l;
+	wr_loss loss;
+	lab_init(&l);
+	l.links[PG_EU_US].from = "us";
+	l.links[PG_EU_US].to = "eu";
+	int64_t old = l.now;
+	l.now += S(9);
+	lab_measure(&l.w->links[PG_EU_US].seconds, l.now, 7);
+	lab_measure(&l.w->links[PG_EU_US].bytes, l.now, 7);
+	lab_measure(&l.w->links[PG_EU_US].receipts, l.now, 7);
+	wr_loss_eval(&loss, l.w, US, EU, l.now);
+	assert_int_equal(loss.proven_us, old);
+	assert_non_null(strstr(loss.text, "measured 9 s ago"));
+	lab_free(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -635,6 +715,9 @@ int main(void)
 	    cmocka_unit_test(plans_that_cannot_be),
 	    cmocka_unit_test(a_blob_that_is_no_plan),
 	    cmocka_unit_test(health_is_not_sustained_unseen),
+	    cmocka_unit_test(numbers_that_cannot_be),
+	    cmocka_unit_test(facts_that_cannot_be),
+	    cmocka_unit_test(the_loss_is_as_old_as_its_oldest_part),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
