@@ -121,10 +121,17 @@ static int take_hash(const cursor *c, wr_proof *p, wr_err *err)
 	return rc;
 }
 
+static int open_note(wr_note *n, wr_checkpoint *c, const wr_buf *note, wr_err *err)
+{
+	if (wr_note_parse(n, wr_buf_cstr(note), note->len, err)) return -1;
+	return wr_checkpoint_parse(c, n->text, n->text_len, err);
+}
+
 static int take_all(cursor *c, wr_proof_doc *d, wr_err *err)
 {
 	static const char ends[] = "proof: it ends too early";
 	wr_note n;
+	wr_checkpoint checkpoint;
 	if (!take_line(c)) return wr_fail(err, WR_E_INVALID, "%s", ends);
 	if (line_begins(c, extra_word)) {
 		if (take_extra(c, d, err)) return -1;
@@ -138,7 +145,7 @@ static int take_all(cursor *c, wr_proof_doc *d, wr_err *err)
 	}
 	wr_buf_add(&d->note, c->at, (size_t)(c->end - c->at));
 	if (!wr_buf_ok(&d->note)) return wr_fail(err, WR_E_LIMIT, "proof: the checkpoint is too long");
-	return wr_note_parse(&n, wr_buf_cstr(&d->note), d->note.len, err);
+	return open_note(&n, &checkpoint, &d->note, err);
 }
 
 /* One value has one spelling: what was read must be what would be written. */
@@ -251,12 +258,6 @@ int wr_note_signers(wr_signers_of *out, const wr_note *n, const wr_trusted *keys
 }
 
 /* ---- what it proves ---- */
-
-static int open_note(wr_note *n, wr_checkpoint *c, const wr_buf *note, wr_err *err)
-{
-	if (wr_note_parse(n, wr_buf_cstr(note), note->len, err)) return -1;
-	return wr_checkpoint_parse(c, n->text, n->text_len, err);
-}
 
 /* "acme/us-central1/ops" is the log of the chain "us-central1/ops". */
 static bool origin_of(const char *origin, const char *chain)
