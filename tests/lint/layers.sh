@@ -4,12 +4,12 @@ set -u
 bad=0
 public() { # the layer of a public header
 	case $1 in
-	err | limits | buf | json | clock | hash | text | queue | log | io | proc | sshsig | seal | words) echo 1 ;;
+	err | limits | buf | json | clock | hash | text | queue | log | io | proc | sshsig | seal | words | sigv4) echo 1 ;;
 	value | expr | model) echo 2 ;;
 	watch) echo 3 ;;
-	receipt | ledger) echo 4 ;;
+	receipt | ledger | merkle | note | verify | proof | export | restore | anchor | archive) echo 4 ;;
 	decide) echo 5 ;;
-	act) echo 6 ;;
+	act | transfer) echo 6 ;;
 	*) echo 99 ;;
 	esac
 }
