@@ -133,7 +133,12 @@ void wr_guard_classes(guard_case *c)
 	wr_put(seen, sizeof seen, "%d of %d breached%s%s", breached, total, list[0] ? ": " : "", list);
 	wr_put(need, sizeof need, "%d distinct classes at %s", c->cfg->min_classes,
 	       region_name(c, c->from));
-	wr_put(flip, sizeof flip, "%d more breached, of %s", c->cfg->min_classes - breached, others);
+	if (total < c->cfg->min_classes)
+		wr_put(flip, sizeof flip, "signals of another class: %d of %d are configured", total,
+		       c->cfg->min_classes);
+	else
+		wr_put(flip, sizeof flip, "%d more breached, of %s", c->cfg->min_classes - breached,
+		       others);
 	if (v->verdict == WR_V_DOWN && breached < c->cfg->min_classes) {
 		wr_put(seen, sizeof seen, "DOWN was proven; %d of %d breached now, %d blind", breached,
 		       total, blind);

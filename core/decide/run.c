@@ -38,29 +38,50 @@ void wr_decide_started(wr_decision *d)
 
 /* ---- reports ---- */
 
-static const wr_op *reported(wr_decision *d, const char *event)
+static bool refuse_report(wr_decision *d, const char *fmt, ...) WR_PRINTF(2, 3);
+
+static bool refuse_report(wr_decision *d, const char *fmt, ...)
+{
+	char why[160];
+	va_list ap;
+	va_start(ap, fmt);
+	if (vsnprintf(why, sizeof why, fmt, ap) < 0) why[0] = '\0';
+	va_end(ap);
+	const wr_step_report *rep = d->ev->report;
+	d->out->accepted = false;
+	d->out->refusal.code = WR_E_CONFLICT;
+	wr_put(d->out->refusal.msg, sizeof d->out->refusal.msg,
+	       "A-REPORT: %s (%.*s, step %zu, %sattempt %d)", why, WR_ID_LEN, rep->operation_id,
+	       rep->index + 1, rep->undo ? "undo, " : "", rep->attempt);
+	return false;
+}
+
+static bool fits_attempt(wr_decision *d, const wr_op *op, const char *event)
 {
 	const wr_step_report *rep = d->ev->report;
-	const wr_op *op = wr_state_op(d->s, rep->operation_id);
-	const char *why = NULL;
-	if (!op)
-		why = "no such operation";
-	else if (!wr_rule_for(op->state, event))
-		why = "the operation is over";
-	else if (rep->index >= op->step_count)
-		why = "no such step";
-	else if (op->steps[rep->index].attempts != rep->attempt ||
-	         op->steps[rep->index].undo != rep->undo)
-		why = "another attempt runs now";
-	else if (!op->steps[rep->index].intent_open && op->steps[rep->index].state != WR_SS_UNCERTAIN)
-		why = "the attempt is closed";
-	if (!why) {
-		d->out->accepted = true;
-		return op;
-	}
-	d->out->refusal.code = WR_E_CONFLICT;
-	wr_put(d->out->refusal.msg, sizeof d->out->refusal.msg, "A-REPORT: %s", why);
-	return NULL;
+	if (!op) return refuse_report(d, "no such operation");
+	if (!wr_rule_for(op->state, event))
+		return refuse_report(d, "the operation is over: %s", wr_op_state_name(op->state));
+	if (rep->index >= op->step_count)
+		return refuse_report(d, "no such step: there are %zu", op->step_count);
+	const wr_op_step *st = &op->steps[rep->index];
+	if (st->attempts != rep->attempt || st->undo != rep->undo)
+		return refuse_report(d, "the newest is %sattempt %d", st->undo ? "undo, " : "",
+		                     st->attempts);
+	if (!st->intent_open && st->state != WR_SS_UNCERTAIN)
+		return refuse_report(d, "the attempt is closed: %s", wr_step_state_name(st->state));
+	/* Law 7: a gate passes on evidence, and what a person ticks off no machine does. */
+	if (st->kind == WR_STEP_SOAK || st->kind == WR_STEP_MANUAL)
+		return refuse_report(d, "no report ends a %s step", wr_step_kind_name(st->kind));
+	return true;
+}
+
+static const wr_op *reported(wr_decision *d, const char *event)
+{
+	const wr_op *op = wr_state_op(d->s, d->ev->report->operation_id);
+	if (!fits_attempt(d, op, event)) return NULL;
+	d->out->accepted = true;
+	return op;
 }
 
 static void emit_notification(wr_decision *d, const wr_op *op, size_t index, const char *outcome)
@@ -107,7 +128,7 @@ void wr_decide_probed(wr_decision *d)
 	if (!op) return;
 	const wr_op_step *st = &op->steps[rep->index];
 	if (st->intent_open) {
-		d->out->accepted = false; /* it went on without the probe */
+		refuse_report(d, "it went on without the probe");
 		return;
 	}
 	if (rep->outcome == WR_OUT_UNKNOWN) {

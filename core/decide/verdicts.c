@@ -185,7 +185,8 @@ static void note_guards(wr_decision *d, wr_runbook_kind kind, size_t from, size_
 	       d->cfg->regions[from].name, d->cfg->regions[to].name, main_group ? "" : " ",
 	       main_group ? "" : group);
 	const guards_seen *last = seen(d->s, action);
-	if (last && d->now_us - last->at_us < GUARDS_EVERY_US) return;
+	int64_t age_us = last ? d->now_us - last->at_us : 0;
+	if (last && age_us >= 0 && age_us < GUARDS_EVERY_US) return; /* below 0: the clock went back */
 	if (!last && d->s->guards_count == WR_ACTIONS_KEPT) return;
 	if (!wr_region_warm(d, from) || !wr_region_warm(d, to)) return;
 	wr_guards g;

@@ -691,6 +691,79 @@ static void the_loss_is_as_old_as_its_oldest_part(void **state)
 	lab_free(&l);
 }
 
+/* What ends by time and evidence, or by a person, no report ends. */
+static void no_report_ends_a_soak(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, SOAK);
+	late_result(&l, SOAK, 1, WR_OUT_DONE);
+	lab_is_refused(&l, "A-REPORT");
+	assert_int_equal(step(&l, SOAK)->state, WR_SS_RUNNING);
+	lab_run(&l, CHECK);
+	late_result(&l, CHECK, 1, WR_OUT_DONE);
+	lab_is_refused(&l, "A-REPORT");
+	assert_int_equal(step(&l, CHECK)->state, WR_SS_RUNNING);
+	lab_free(&l);
+}
+
+/* ---- law 11 ---- */
+
+/* Each refusal has a rule, and what it looked at. */
+static void refused_reports_say_why(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	wr_step_report rep = {.operation_id = "op-1", .attempt = 1, .exit_code = -1};
+	wr_event probed = {.kind = WR_EV_PROBED, .report = &rep}; /* nobody asked */
+	lab_decide(&l, &probed);
+	lab_is_refused(&l, "A-REPORT");
+	late_result(&l, FREEZE, 7, WR_OUT_DONE);
+	lab_is_refused(&l, "A-REPORT");
+	assert_non_null(strstr(l.refusal.msg, "op-1"));
+	assert_non_null(strstr(l.refusal.msg, "7"));
+	late_result(&l, FENCE, 1, WR_OUT_DONE);
+	lab_is_refused(&l, "A-REPORT");
+	lab_free(&l);
+}
+
+/* The table is kept also when the clock was set back. */
+static void tables_after_the_clock_was_set_back(void **state)
+{
+	(void)state;
+	lab l;
+	lab_init(&l);
+	lab_settle(&l);
+	size_t before = lab_number(&l, "guards_changed");
+	assert_true(before > 0);
+	l.now -= MIN(60);
+	l.w->ledger_ok = false;
+	lab_fresh(&l);
+	lab_settle(&l);
+	assert_true(lab_number(&l, "guards_changed") > before);
+	lab_free(&l);
+}
+
+/* One class of signals can never be two: what would change it is another class, and is said. */
+static void one_class_is_not_two(void **state)
+{
+	(void)state;
+	lab l;
+	lab_init(&l);
+	for (size_t i = US_SYN; i <= US_CTL; i++) l.signals[i].signal_class = WR_CLASS_SYNTHETIC;
+	lab_outage(&l);
+	l.w->regions[US].verdict = WR_V_DEGRADED;
+	l.w->regions[US].breached_classes = 1u << WR_CLASS_SYNTHETIC;
+	const wr_guard *g = judged_row(&l, WR_RB_FAILOVER, "signal_classes");
+	assert_int_equal(g->verdict, WR_FAIL);
+	assert_non_null(strstr(g->flip, "another class"));
+	lab_free(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -718,6 +791,10 @@ int main(void)
 	    cmocka_unit_test(numbers_that_cannot_be),
 	    cmocka_unit_test(facts_that_cannot_be),
 	    cmocka_unit_test(the_loss_is_as_old_as_its_oldest_part),
+	    cmocka_unit_test(no_report_ends_a_soak),
+	    cmocka_unit_test(refused_reports_say_why),
+	    cmocka_unit_test(tables_after_the_clock_was_set_back),
+	    cmocka_unit_test(one_class_is_not_two),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
