@@ -65,11 +65,12 @@ static void mangled_keys(void **state)
 	wr_note_key k;
 	wr_err err;
 	const size_t n = sizeof PETER - 1;
+	static const char peter[] = PETER;
 	char text[sizeof PETER];
 	for (size_t i = 0; i <= n; i++)
 		for (size_t j = i; j <= n; j++) {
 			if (i == 0 && j == n) continue;
-			memcpy(text, PETER + i, j - i);
+			memcpy(text, &peter[i], j - i);
 			text[j - i] = '\0';
 			assert_int_equal(wr_note_key_parse(&k, text, &err), -1);
 		}
@@ -262,7 +263,7 @@ static void refuses_to_sign(void **state)
 {
 	(void)state;
 	static const char *const texts[] = {"",         "no newline", "tab\there\n",
-	                                    "cr\r\n",   "\xff\n",     "cosignature/v1\ntime 5\n" TEXT,
+	                                    "cr\r\n",   "\xff\n",     ("cosignature/v1\ntime 5\n" TEXT),
 	                                    "\x1b[2J\n"};
 	wr_err err = {0};
 	wr_buf out = WR_BUF_INIT(WR_NOTE_MAX);
