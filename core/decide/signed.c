@@ -150,6 +150,44 @@ static void emit_approval(wr_decision *d, const wr_signed *s)
 
 /* ---- proposing ---- */
 
+/* The traffic provider that both plans set, "" none. */
+static const char *shared_traffic(const json_t *one, const json_t *two)
+{
+	json_t *a, *b;
+	size_t i, k;
+	json_array_foreach (json_object_get(one, "steps"), i, a) {
+		const char *provider = wr_json_str(json_object_get(a, "traffic"), "provider", "");
+		json_array_foreach (json_object_get(two, "steps"), k, b)
+			if (provider[0] &&
+			    !strcmp(provider, wr_json_str(json_object_get(b, "traffic"), "provider", "")))
+				return provider;
+	}
+	return "";
+}
+
+/* Law 4: one at a time in a group; and groups that share a traffic provider move the same weights.
+ */
+static bool check_alone(wr_decision *d, const json_t *plan)
+{
+	const char *group = wr_json_str(plan, "group", "");
+	const wr_op *other = wr_state_active(d->s, group), *ops[WR_OPS_KEPT];
+	if (other)
+		return refuse(d, WR_E_CONFLICT, "A-BUSY",
+		              "%s is %s in group %.63s, and there is one operation at a time: deny or "
+		              "abort it, or wait for its end",
+		              other->id, wr_op_state_name(other->state), group);
+	size_t n = wr_state_ops(d->s, ops, WR_OPS_KEPT);
+	for (size_t i = 0; i < n; i++) {
+		const char *shared = wr_op_final(ops[i]->state) ? "" : shared_traffic(plan, ops[i]->plan);
+		if (shared[0])
+			return refuse(d, WR_E_CONFLICT, "A-BUSY",
+			              "%s is %s in group %.63s and moves traffic %.63s too: deny or abort it, "
+			              "or wait for its end",
+			              ops[i]->id, wr_op_state_name(ops[i]->state), ops[i]->group, shared);
+	}
+	return true;
+}
+
 static bool check_draft(wr_decision *d, const wr_signed *s, char steps_hash[static WR_HEX_LEN],
                         char words[static WR_WORDS_LEN])
 {
@@ -178,14 +216,7 @@ static bool check_draft(wr_decision *d, const wr_signed *s, char steps_hash[stat
 		              "the plan is not of the last %d minutes; draw it up "
 		              "again",
 		              WR_APPROVAL_EXPIRY_MAX_S / 60);
-	const char *group = wr_json_str(plan, "group", "");
-	const wr_op *other = wr_state_active(d->s, group);
-	if (other)
-		return refuse(d, WR_E_CONFLICT, "A-BUSY",
-		              "%s is %s in group %.63s, and there is one operation at a time: deny or "
-		              "abort it, or wait for its end",
-		              other->id, wr_op_state_name(other->state), group);
-	return true;
+	return check_alone(d, plan);
 }
 
 void wr_decide_propose(wr_decision *d)

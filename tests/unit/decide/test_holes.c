@@ -465,6 +465,24 @@ static void who_may_not_approve_may_not_rule(void **state)
 	lab_free(&l);
 }
 
+/* ---- law 4 ---- */
+
+/* Two groups behind one load balancer: both would set the same weights. */
+static void groups_that_share_traffic(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	l.ot[0] = lab_step("move", WR_PHASE_SHIFT, WR_IDEMPOTENT, lab_traffic(50));
+	lab_failover(&l);
+	assert_false(lab_propose(&l, RB_OT, US, EU, "alice"));
+	lab_is_refused(&l, "A-BUSY");
+	assert_non_null(strstr(l.refusal.msg, "edge"));
+	l.ot[0] = lab_step("rotate", WR_PHASE_OTHER, WR_IDEMPOTENT, lab_exec());
+	assert_true(lab_propose(&l, RB_OT, US, EU, "alice"));
+	lab_free(&l);
+}
+
 /* ---- plans ---- */
 
 static json_t *plan_step(json_t *plan, size_t i)
@@ -785,6 +803,7 @@ int main(void)
 	    cmocka_unit_test(a_forgotten_id_is_taken),
 	    cmocka_unit_test(ticks_push_out_no_approval),
 	    cmocka_unit_test(who_may_not_approve_may_not_rule),
+	    cmocka_unit_test(groups_that_share_traffic),
 	    cmocka_unit_test(plans_that_cannot_be),
 	    cmocka_unit_test(a_blob_that_is_no_plan),
 	    cmocka_unit_test(health_is_not_sustained_unseen),
