@@ -9,8 +9,8 @@
 #include "ledger/check.h"
 #include "warroom/io.h"
 
-#define SIGNATURES_FIRST 256  /* a hundredth of a second */
-#define SIGNATURE_EVERY  2048 /* receipts: then one costs no more than a few hashes each */
+#define SIGNATURES_FIRST 64   /* some milliseconds */
+#define SIGNATURE_EVERY  4096 /* receipts: beside so many hashes one signature is little */
 
 void wr_attest_begin(wr_check *c, const char *ledger_dir, const uint8_t *pinned, bool need_key)
 {

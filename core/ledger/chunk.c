@@ -98,18 +98,15 @@ static bool mark_holds(const wr_chunk *k, const wr_quick_line *l, int64_t end)
 	        memcmp(m->hash, l->hash, WR_HASH_LEN) == 0);
 }
 
-/* `hash_hex`: of the line before, if that is good and in this chunk. */
-static void take_good(wr_chunk *k, const wr_quick_line *l, size_t at, size_t len,
-                      const char *hash_hex)
+static void take_good(wr_chunk *k, const wr_quick_line *l, size_t at, size_t len)
 {
 	bool begins = k->row_count == 0;
-	bool linked = hash_hex && memcmp(l->prev_hex, hash_hex, WR_HEX_LEN - 1) == 0;
 	unsigned flags = (l->notable || begins || l->epoch != k->last_epoch ? WR_ROW_NOTABLE : 0) |
-	                 (l->checkpoint ? WR_ROW_CHECKPOINT : 0) | (linked ? 0 : WR_ROW_UNLINKED);
+	                 (l->checkpoint ? WR_ROW_CHECKPOINT : 0) | (l->linked ? 0 : WR_ROW_UNLINKED);
 	if (l->other_chain || !mark_holds(k, l, k->base + (int64_t)(at + len) + 1)) k->bad = true;
 	if (begins)
 		k->first_seq = l->seq;
-	else if (!linked || l->seq != k->first_seq + (int64_t)k->row_count)
+	else if (!l->linked || l->seq != k->first_seq + (int64_t)k->row_count)
 		k->bad = true;
 	WR_ASSERT(k->row_count < k->row_cap);
 	k->rows[k->row_count++] = (wr_row){.id_high = l->id_high,
@@ -161,9 +158,10 @@ static int check_lines(wr_chunk *k, wr_err *err)
 			return 0;
 		}
 		wr_quick_line *l = &line[turn ^= 1];
-		bool good = wr_quick_check(&k->quick, l, k->buf + 1 + at, end - at);
+		bool good = wr_quick_check(&k->quick, l, k->buf + 1 + at, end - at,
+		                           before ? before->hash_hex : NULL);
 		if (good)
-			take_good(k, l, at, end - at, before ? before->hash_hex : NULL);
+			take_good(k, l, at, end - at);
 		else
 			k->bad = true;
 		if (!any) k->begins_good = good;

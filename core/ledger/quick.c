@@ -187,18 +187,25 @@ static const char *chain(const wr_quick *q, const char *s, wr_quick_line *out)
 	return *s == '"' && s > first && s - first <= CHAIN_MAX ? s + 1 : NULL;
 }
 
-static const char *operation(const char *s, wr_quick_line *out)
+static const char *operation(wr_quick *q, const char *s, wr_quick_line *out)
 {
 	if (*s != '"') return NULL;
 	const char *first = ++s;
-	while (in_set(name_set, (unsigned char)*s)) s++;
-	size_t len = (size_t)(s - first);
-	if (*s != '"' || len == 0 || len > 63) return NULL;
-	out->checkpoint = *first == 'c' && is(first, len, "checkpoint_signed");
-	out->notable =
-	    out->checkpoint || (*first == 'a' && is(first, len, "approval_recorded")) ||
-	    (*first == 's' && (is(first, len, "step_intent") || is(first, len, "step_ruled")));
-	return s + 1;
+	size_t len = q->operation_len;
+	bool same = len > 0 && memcmp(s, q->operation, len) == 0 && s[len] == '"';
+	if (!same) {
+		while (in_set(name_set, (unsigned char)*s)) s++;
+		len = (size_t)(s - first);
+		if (*s != '"' || len == 0 || len >= sizeof q->operation) return NULL;
+		memcpy(q->operation, first, len);
+		q->operation_len = len;
+		q->checkpoint = is(first, len, "checkpoint_signed");
+		q->notable = q->checkpoint || is(first, len, "approval_recorded") ||
+		             is(first, len, "step_intent") || is(first, len, "step_ruled");
+	}
+	out->checkpoint = q->checkpoint;
+	out->notable = q->notable;
+	return first + len + 1;
 }
 
 /* ---- hex ---- */
@@ -318,15 +325,13 @@ static bool date_ok(const char *s)
 static const char *timestamp(wr_quick *q, const char *s)
 {
 	const char *t = s + 1;
-	if (*s != '"' || t[27] != '"' || t[10] != 'T' || t[13] != ':' || t[16] != ':' || t[19] != '.' ||
-	    t[26] != 'Z')
-		return NULL;
-	if (two(t + 11) > 23 || two(t + 14) > 59 || two(t + 17) > 59 || two(t + 20) > 99 ||
-	    two(t + 22) > 99 || two(t + 24) > 99)
-		return NULL;
-	if (memcmp(t, q->date, 10) != 0) {
-		if (!date_ok(t)) return NULL;
-		memcpy(q->date, t, 10);
+	if (*s != '"' || t[26] != 'Z' || t[27] != '"') return NULL;
+	if (two(t + 20) > 99 || two(t + 22) > 99 || two(t + 24) > 99) return NULL;
+	if (memcmp(t, q->time, sizeof q->time) != 0) {
+		if (t[10] != 'T' || t[13] != ':' || t[16] != ':' || t[19] != '.' || two(t + 11) > 23 ||
+		    two(t + 14) > 59 || two(t + 17) > 59 || !date_ok(t))
+			return NULL;
+		memcpy(q->time, t, sizeof q->time);
 	}
 	return t + 28;
 }
@@ -346,10 +351,12 @@ static const char *envelope_value(wr_quick *q, wr_quick_line *out, unsigned whic
 	case EPOCH:
 		return count(s, &out->epoch);
 	case OPERATION:
-		return operation(s, out);
+		return operation(q, s, out);
 	case PREV:
+		if (*s != '"' || s[1 + HEX] != '"') return NULL;
+		out->linked = out->prev_hex && memcmp(s + 1, out->prev_hex, HEX) == 0;
 		out->prev_hex = s + 1;
-		if (*s != '"' || s[1 + HEX] != '"' || !all_hex(s + 1, HEX)) return NULL;
+		if (!out->linked && !all_hex(s + 1, HEX)) return NULL;
 		return s + HEX + 2;
 	case ID:
 		return uuid7(s, out);
@@ -436,7 +443,7 @@ static bool hash_is(const uint8_t hash[static WR_HASH_LEN], const char *said)
 	return memcmp(text, said, HEX) == 0;
 }
 
-bool wr_quick_check(wr_quick *q, wr_quick_line *out, char *line, size_t len)
+bool wr_quick_check(wr_quick *q, wr_quick_line *out, char *line, size_t len, const char *hash_hex)
 {
 	if (len <= TAIL + 1 || len > WR_LINE_MAX) return false;
 	char *comma = line + len - TAIL;
@@ -444,6 +451,7 @@ bool wr_quick_check(wr_quick *q, wr_quick_line *out, char *line, size_t len)
 	    memcmp(comma, TAIL_KEY, sizeof TAIL_KEY - 1) != 0)
 		return false;
 	out->hash_hex = comma + sizeof TAIL_KEY - 1;
+	out->prev_hex = hash_hex;
 	if (!fields(q, out, line + 1, comma)) return false;
 	char before = line[-1];
 	line[-1] = '\0'; /* RFC 6962's prefix of a leaf */

@@ -15,7 +15,10 @@
 typedef struct wr_quick {
 	const char *chain; /* expected; "": every receipt is of another one */
 	size_t chain_len;
-	char date[11]; /* found valid last: most receipts are of the same day */
+	/* found valid last: most receipts are of the same second, and their kinds are few */
+	char time[20], operation[64];
+	size_t operation_len;
+	bool notable, checkpoint;
 } wr_quick;
 
 typedef struct wr_quick_line {
@@ -24,13 +27,14 @@ typedef struct wr_quick_line {
 	uint8_t hash[WR_HASH_LEN];
 	const char *prev_hex, *hash_hex; /* 64 digits each, in the line */
 	bool other_chain;
+	bool linked;     /* prev_hash is the hash asked for */
 	bool notable;    /* says something about approvals or steps, or is … */
 	bool checkpoint; /* … a checkpoint */
 } wr_quick_line;
 
-/* wr_quick_check: the byte before `line` is written to and put back, so is one in the line; up to
- * WR_QUICK_SLACK bytes behind it may be read. */
+/* wr_quick_check: `hash_hex` is of the receipt before, or NULL. The byte before `line` is written
+ * to and put back, so is one in the line; up to WR_QUICK_SLACK bytes behind it may be read. */
 #define WR_QUICK_SLACK 128
-bool wr_quick_check(wr_quick *q, wr_quick_line *out, char *line, size_t len);
+bool wr_quick_check(wr_quick *q, wr_quick_line *out, char *line, size_t len, const char *hash_hex);
 
 #endif
