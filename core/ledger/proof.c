@@ -253,6 +253,7 @@ int wr_note_signers(wr_signers_of *out, const wr_note *n, const wr_trusted *keys
 		wr_signed_by *s = &out->items[out->count++];
 		*s = (wr_signed_by){.alg = key.alg, .time = time};
 		memcpy(s->name, key.name, sizeof s->name);
+		memcpy(s->public_key, key.public_key, WR_ED25519_PUBLIC);
 	}
 	return 0;
 }
@@ -334,14 +335,13 @@ int wr_proof_check(const wr_proof_doc *d, const wr_trusted *keys, size_t key_cou
                    wr_err *err)
 {
 	wr_note n, old;
-	wr_signers_of of_old;
 	*out = (wr_proven){0};
 	if (open_note(&n, &out->checkpoint, &d->note, err)) return -1;
 	bool grown = d->kind == WR_PROOF_CONSISTENCY;
 	if (grown ? check_growth(d, &old, out, err) : check_receipt(d, out, err)) return -1;
 	out->holds = true;
 	if (wr_log_signed(&out->signers, &n, out->checkpoint.origin, keys, key_count, err)) return -1;
-	if (grown && wr_log_signed(&of_old, &old, out->old.origin, keys, key_count, err))
+	if (grown && wr_log_signed(&out->old_signers, &old, out->old.origin, keys, key_count, err))
 		return wr_err_wrap(err, "the older checkpoint");
 	return 0;
 }

@@ -234,6 +234,16 @@ int wr_checkpoint_at(const char *chain_dir, int64_t size, wr_buf *note, wr_err *
 
 /* ---- proofs ---- */
 
+bool wr_prove_exists(const char *chain_dir, int64_t seq)
+{
+	reader r;
+	wr_line line;
+	wr_err ignored;
+	bool there = reader_init(&r, chain_dir, &ignored) == 0 && line_at(&r, seq, &line) == 0;
+	reader_free(&r);
+	return there;
+}
+
 static int keep(wr_buf *to, const char *data, size_t len, wr_err *err)
 {
 	wr_buf_reset(to);

@@ -48,6 +48,7 @@ WR_CHECKED int wr_trusted_parse(wr_trusted *out, size_t *count, const char *text
 typedef struct wr_signed_by {
 	char name[WR_NOTE_NAME_MAX + 1];
 	wr_note_alg alg;
+	uint8_t public_key[WR_ED25519_PUBLIC];
 	int64_t time; /* of a cosignature: wall seconds */
 } wr_signed_by;
 typedef struct wr_signers_of {
@@ -65,7 +66,7 @@ typedef struct wr_proven {
 	wr_receipt receipt; /* into the doc's extra; of an inclusion proof */
 	wr_checkpoint old;  /* of a consistency proof */
 	wr_checkpoint checkpoint;
-	wr_signers_of signers;
+	wr_signers_of old_signers, signers;
 } wr_proven;
 /* wr_proof_check: is everything so that the proof says, and the checkpoint (both) signed by the log
  * with one of the keys? WR_E_CORRUPT: the receipt or the hashes are not right; WR_E_DENIED: a
@@ -87,6 +88,8 @@ WR_CHECKED int wr_prove_chain(const char *path, char *out, size_t size, wr_err *
  * one of that tree size, from the receipt that holds it: WR_E_NOT_FOUND if there is none. */
 WR_CHECKED int wr_checkpoint_latest(const char *chain_dir, wr_buf *note, wr_err *err);
 WR_CHECKED int wr_checkpoint_at(const char *chain_dir, int64_t size, wr_buf *note, wr_err *err);
+/* wr_prove_exists: is there a receipt of that number? */
+bool wr_prove_exists(const char *chain_dir, int64_t seq);
 /* wr_prove_receipt and wr_prove_growth fill a doc from signed checkpoints whose signatures they do
  * not look at. WR_E_NOT_FOUND: the tree, or the chain, ends before; WR_E_CORRUPT: the receipts are
  * not those that the newer checkpoint was made from; WR_E_CONFLICT: they are, and the older one was

@@ -117,10 +117,19 @@ static int find_checkpoint(const cli *c, const char *dir, const char *which, wr_
                            wr_err *err)
 {
 	int64_t size;
-	int rc = !strcmp(which, "latest")  ? wr_checkpoint_latest(dir, note, err)
-	         : number_of(which, &size) ? wr_checkpoint_at(dir, size, note, err)
-	                                   : wr_read_file(note, which, WR_NOTE_MAX, WR_ANY, err);
-	return rc ? -1 : own_signature(c, dir, note, err);
+	bool numbered = number_of(which, &size);
+	int rc = !strcmp(which, "latest") ? wr_checkpoint_latest(dir, note, err)
+	         : numbered               ? wr_checkpoint_at(dir, size, note, err)
+	                                  : wr_read_file(note, which, WR_NOTE_MAX, WR_ANY, err);
+	if (rc == 0) return own_signature(c, dir, note, err);
+	/* Not to be there is an answer, if one could have been. */
+	if (err->code == WR_E_NOT_FOUND && numbered) err->code = WR_E_CONFLICT;
+	if (err->code == WR_E_NOT_FOUND && !strcmp(which, "latest") && wr_prove_exists(dir, 0))
+		return wr_fail(
+		    err, WR_E_CONFLICT,
+		    "nothing can be proven yet: no checkpoint was signed; a running engine signs "
+		    "one within a minute, if it has a key");
+	return -1;
 }
 
 static json_t *proof_json(const wr_proof_doc *d, const char *text)
@@ -162,14 +171,19 @@ static int put_proof(const cli *c, wr_proof_doc *d)
 }
 
 /* A receipt that no checkpoint covers yet is no error of anybody's. */
-static int not_yet(const cli *c, int64_t seq, int64_t size)
+static int not_yet(const cli *c, const char *dir, int64_t seq, int64_t size)
 {
 	wr_err err;
-	(void)wr_fail(&err, WR_E_CONFLICT,
-	              "receipt %lld cannot be proven yet: the latest signed checkpoint covers those "
-	              "before %lld; a running engine signs one within a minute, and at each end of an "
-	              "operation: try again then",
-	              (long long)seq, (long long)size);
+	if (wr_prove_exists(dir, seq))
+		(void)wr_fail(
+		    &err, WR_E_CONFLICT,
+		    "receipt %lld cannot be proven yet: the latest signed checkpoint covers those "
+		    "before %lld; a running engine signs one within a minute, and at each end of an "
+		    "operation: try again then",
+		    (long long)seq, (long long)size);
+	else
+		(void)wr_fail(&err, WR_E_CONFLICT, "no receipt %lld: the chain ends before it",
+		              (long long)seq);
 	return fail(c, &err);
 }
 
@@ -184,7 +198,7 @@ static int prove_seq(const cli *c, const char *dir, int64_t seq, const wr_prove_
 	if (rc == 0) rc = size_of(&note, &cp, &err);
 	if (rc == 0 && !size && seq >= cp.size) {
 		wr_buf_free(&note);
-		return not_yet(c, seq, cp.size);
+		return not_yet(c, dir, seq, cp.size);
 	}
 	if (rc == 0) rc = wr_prove_receipt(&doc, dir, seq, &note, p, &err);
 	wr_buf_free(&note);
@@ -253,13 +267,27 @@ static int read_keys(const cli *c, key_ring *r, wr_err *err)
 	return rc ? wr_err_wrap(err, "--key") : 0;
 }
 
+/* What another tool is given to check the same signature. */
+static void verifier_key(wr_buf *out, const wr_signed_by *by)
+{
+	wr_note_key key;
+	wr_err ignored;
+	wr_buf_init(out, 1024);
+	if (wr_note_key_make(&key, by->name, by->alg, by->public_key, &ignored) == 0)
+		wr_note_key_format(out, &key);
+}
+
 static json_t *signers_json(const wr_signers_of *s)
 {
 	json_t *list = json_array();
 	for (size_t i = 0; i < s->count; i++) {
 		const wr_signed_by *by = &s->items[i];
-		json_t *j = json_pack("{s:s, s:s}", "name", by->name, "kind",
-		                      by->alg == WR_NOTE_COSIGNATURE ? "cosignature" : "signature");
+		wr_buf key;
+		verifier_key(&key, by);
+		json_t *j = json_pack("{s:s, s:s, s:s}", "name", by->name, "kind",
+		                      by->alg == WR_NOTE_COSIGNATURE ? "cosignature" : "signature",
+		                      "verifier_key", wr_buf_cstr(&key));
+		wr_buf_free(&key);
 		if (by->alg == WR_NOTE_COSIGNATURE)
 			(void)json_object_set_new(j, "time", json_integer((json_int_t)by->time));
 		(void)json_array_append_new(list, j);
@@ -278,6 +306,7 @@ static void answer_json(const wr_proof_doc *d, const wr_proven *p, const wr_err 
 	              p->checkpoint.origin, "size", (json_int_t)p->checkpoint.size, "root", root,
 	              grown ? "old_size" : "seq", (json_int_t)d->at, "signed_by",
 	              signers_json(&p->signers), "unchecked_signatures", (json_int_t)p->signers.others);
+	if (grown) (void)json_object_set_new(j, "old_signed_by", signers_json(&p->old_signers));
 	if (!ok) (void)json_object_set_new(j, "why", json_string(err->msg));
 	if (!grown && p->holds) (void)json_object_set_new(j, "receipt", wr_receipt_json(&p->receipt));
 	cli_print_json(j);
@@ -302,9 +331,13 @@ static void print_signers(const cli *c, const wr_signers_of *s)
 		const wr_signed_by *by = &s->items[i];
 		char when[WR_TIME_LEN] = "";
 		bool co = by->alg == WR_NOTE_COSIGNATURE;
+		wr_buf key;
+		verifier_key(&key, by);
 		if (co) wr_time_format(when, by->time <= INT64_MAX / 1000000 ? by->time * 1000000 : -1);
 		say(c, stdout, "  %s %s%s%s\n", co ? "cosigned by" : "signed by  ", by->name,
 		    co ? " at " : "", when);
+		say(c, stdout, "              with %s\n", wr_buf_cstr(&key));
+		wr_buf_free(&key);
 	}
 	if (s->others)
 		say(c, stdout, "  unchecked   %zu signature%s of keys that were not given\n", s->others,
@@ -316,7 +349,6 @@ static void print_what(const cli *c, const wr_proof_doc *d, const wr_proven *p, 
 	const wr_checkpoint *cp = &p->checkpoint;
 	char root[WR_HEX_LEN];
 	const char *claim = proven ? "Proven" : "The hashes hold, if the checkpoint can be believed";
-	wr_hex(root, cp->root, WR_HASH_LEN);
 	if (d->kind == WR_PROOF_INCLUSION) {
 		say(c, stdout, "%s: receipt %lld is in the log %s of %lld receipts.\n", claim,
 		    (long long)d->at, cp->origin, (long long)cp->size);
@@ -324,8 +356,12 @@ static void print_what(const cli *c, const wr_proof_doc *d, const wr_proven *p, 
 	} else {
 		say(c, stdout, "%s: the log %s of %lld receipts begins with the one of %lld.\n", claim,
 		    cp->origin, (long long)cp->size, (long long)p->old.size);
+		wr_hex(root, p->old.root, WR_HASH_LEN);
+		say(c, stdout, "  root        %s of %lld\n", root, (long long)p->old.size);
+		print_signers(c, &p->old_signers);
 	}
-	say(c, stdout, "  root        %s\n", root);
+	wr_hex(root, cp->root, WR_HASH_LEN);
+	say(c, stdout, "  root        %s of %lld\n", root, (long long)cp->size);
 	print_signers(c, &p->signers);
 }
 
