@@ -7,7 +7,20 @@
 #include "warroom/clock.h"
 #include "warroom/json.h"
 
-bool wr_fence_proved(const wr_op *op, size_t before_step, char *missing, size_t size)
+/* A region that is back from the dead may be back unfenced, whatever it, or anybody, said before.
+ */
+static bool back_since(const wr_decision *d, const wr_op *op, const wr_op_step *st)
+{
+	int from = wr_region_index(d->cfg, op->from);
+	if (from < 0) return false;
+	wr_verdict seen = d->w->regions[from].verdict;
+	bool alive = seen == WR_V_HEALTHY || seen == WR_V_DEGRADED;
+	const wr_region_state *known = &d->s->regions[from];
+	return known->back_seq > st->said_seq || (known->out && alive);
+}
+
+bool wr_fence_proved(const wr_decision *d, const wr_op *op, size_t before_step, char *missing,
+                     size_t size)
 {
 	bool any = false;
 	wr_put(missing, size, "no step fences the old primary");
@@ -19,6 +32,13 @@ bool wr_fence_proved(const wr_op *op, size_t before_step, char *missing, size_t 
 		bool accepted = !strcmp(st->ruling, "done") || !strcmp(st->ruling, "skip");
 		if (st->state != WR_SS_DONE && !(accepted && st->state == WR_SS_SKIPPED)) {
 			wr_put(missing, size, "the fence %s is %s", v.name, wr_step_state_name(st->state));
+			return false;
+		}
+		if (back_since(d, op, st)) {
+			wr_put(missing, size,
+			       "%s is back since the fence %s was settled, and may be unfenced: fence again "
+			       "(rule not_done)",
+			       op->from, v.name);
 			return false;
 		}
 		any = true;
@@ -143,10 +163,10 @@ static bool traffic_allowed(const wr_decision *d, const wr_op *op, const json_t 
 
 /* ---- law 6 ---- */
 
-static bool fence_allows(const wr_op *op, size_t index, const step_view *v, bool undo, char *why,
-                         size_t size)
+static bool fence_allows(const wr_decision *d, const wr_op *op, size_t index, const step_view *v,
+                         bool undo, char *why, size_t size)
 {
-	char missing[160];
+	char missing[200];
 	bool acts = v->guarded || v->kind == WR_STEP_MANUAL;
 	if (undo && v->phase == WR_PHASE_FENCE) {
 		int promoted = wr_still_promoted(op);
@@ -158,7 +178,7 @@ static bool fence_allows(const wr_op *op, size_t index, const step_view *v, bool
 		return false;
 	}
 	if (undo || !acts || v->phase != WR_PHASE_PROMOTE ||
-	    wr_fence_proved(op, index, missing, sizeof missing))
+	    wr_fence_proved(d, op, index, missing, sizeof missing))
 		return true;
 	wr_put(why, size, "%s waits: %s; two people can rule on the fence by name", v->name, missing);
 	return false;
@@ -208,7 +228,7 @@ const char *wr_check_begin(const wr_decision *d, const wr_op *op, size_t index, 
 	}
 	if (v->guarded && !approvals_hold(d, op, undo, why, size)) return HOLD_APPROVALS;
 	if (!undo && v->guarded && !guards_hold(d, op, why, size)) return HOLD_GUARD;
-	if (!fence_allows(op, index, v, undo, why, size)) return HOLD_FENCE;
+	if (!fence_allows(d, op, index, v, undo, why, size)) return HOLD_FENCE;
 	if (v->kind == WR_STEP_TRAFFIC && !traffic_allowed(d, op, v->action, why, size))
 		return HOLD_TRAFFIC;
 	return NULL;

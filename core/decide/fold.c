@@ -48,7 +48,10 @@ static void fold_verdict(wr_state *s, const wr_receipt *r)
 	note_flip(&s->flips[i], region->verdict, to, r->timestamp_us);
 	region->verdict = to;
 	region->verdict_us = r->timestamp_us;
-	if (to == WR_V_HEALTHY || to == WR_V_DEGRADED) region->impact_us = 0;
+	bool alive = to == WR_V_HEALTHY || to == WR_V_DEGRADED;
+	if (alive) region->impact_us = 0;
+	if (alive && region->out) region->back_seq = r->seq;
+	region->out = !alive && (region->out || to != WR_V_UNKNOWN);
 	if ((to == WR_V_SUSPECT || to == WR_V_DOWN) && !region->impact_us)
 		region->impact_us = time_field(r, "first_breach");
 }

@@ -216,7 +216,8 @@ const char *wr_check_begin(const wr_decision *d, const wr_op *op, size_t index, 
                            bool undo, char *why, size_t size);
 /* Just after a start the weights that a traffic step looks at were not read yet: wait a little. */
 bool wr_weights_awaited(const wr_decision *d, const step_view *v);
-bool wr_fence_proved(const wr_op *op, size_t before_step, char *missing, size_t size);
+bool wr_fence_proved(const wr_decision *d, const wr_op *op, size_t before_step, char *missing,
+                     size_t size);
 
 /* loss.c: how far one link is behind, from what was proven. */
 typedef struct link_lag {

@@ -354,8 +354,10 @@ bool wr_ruling_fits(const wr_op *op, size_t index, const char *what)
 	bool open_question =
 	    st->state == WR_SS_UNCERTAIN || st->state == WR_SS_FAILED || st->state == WR_SS_UNDO_FAILED;
 	step_view v;
+	/* A fence that was passed over, or proved before the other side came back. */
 	bool fence = wr_step_view(&v, op, index, false) && v.phase == WR_PHASE_FENCE &&
-	             st->state == WR_SS_SKIPPED && !strcmp(op->held_rule, HOLD_FENCE);
+	             !strcmp(op->held_rule, HOLD_FENCE) && op->held_from == WR_OP_RUNNING &&
+	             (st->state == WR_SS_SKIPPED || st->state == WR_SS_DONE);
 	if (st->intent_open) return false;
 	return fence || (wr_op_current(op) == (int)index && (open_question || skip));
 }

@@ -107,6 +107,8 @@ typedef struct wr_region_state {
 	wr_verdict verdict;
 	int64_t verdict_us;
 	int64_t impact_us; /* first breach behind a SUSPECT or DOWN verdict; 0 */
+	bool out;          /* SUSPECT or DOWN, and not seen well since */
+	int64_t back_seq;  /* the receipt by which it was seen to be back from that; 0 never */
 } wr_region_state;
 
 typedef struct wr_state wr_state;

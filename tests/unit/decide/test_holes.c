@@ -183,6 +183,52 @@ static void done_by_hand_is_done(void **state)
 	lab_free(&l);
 }
 
+/* ---- law 6: back from the dead ---- */
+
+/* It was fenced, or people accepted that it could not be, because it was dead. It is back. */
+static void the_dead_come_back_unfenced(void **state)
+{
+	(void)state;
+	static const char *const rulings[] = {"rule:fence:not_done", "rule:fence:done"};
+	for (int how = 0; how < 6; how++) {
+		lab l;
+		bool skipped = how % 2, rebooted = how / 2 == 0;
+		lab_lawful(&l);
+		if (skipped) l.fo[FENCE].retries = 0;
+		lab_failover(&l);
+		lab_run(&l, FENCE);
+		assert_true(lab_says(&l, "alice", "hold"));
+		lab_finish(&l, skipped ? WR_OUT_FAILED : WR_OUT_DONE);
+		if (skipped) {
+			assert_true(lab_says(&l, "alice", "resume"));
+			lab_held_for(&l, "HOLD-FAILED");
+			sign_only(&l, "alice", "rule:fence:skip");
+			sign_only(&l, "bob", "rule:fence:skip");
+			wr_event tick = {.kind = WR_EV_TICK};
+			lab_decide(&l, &tick); /* ruled; the next tick would go on */
+			assert_int_equal(step(&l, FENCE)->state, WR_SS_SKIPPED);
+		}
+		lab_verdict(&l, US, WR_V_UNKNOWN); /* nobody saw it */
+		if (!rebooted && !skipped) lab_settle(&l);
+		lab_verdict(&l, US, how < 4 ? WR_V_DEGRADED : WR_V_HEALTHY);
+		if (!skipped) assert_true(lab_says(&l, "alice", "resume"));
+		lab_settle(&l);
+		lab_held_for(&l, "HOLD-FENCE");
+		assert_non_null(strstr(lab_op(&l)->held_reason, "us is back"));
+		assert_int_equal(intents_of(&l, PROMOTE), 0);
+		assert_true(lab_says(&l, "alice", "resume"));
+		lab_held_for(&l, "HOLD-FENCE");
+		assert_true(both_say(&l, rulings[how % 3 == 0]));
+		lab_state_is(&l, WR_OP_RUNNING);
+		if (how % 3) {
+			assert_string_equal(l.jobs[0].idempotency_key, "op-1/fence/do");
+			lab_finish(&l, WR_OUT_DONE);
+		}
+		assert_string_equal(l.jobs[0].idempotency_key, "op-1/promote-postgres/do");
+		lab_free(&l);
+	}
+}
+
 /* ---- law 5: where traffic is ---- */
 
 /* The last word on the weights is the last one written, whatever the clock said at the time. */
@@ -791,6 +837,7 @@ int main(void)
 	    cmocka_unit_test(a_doubt_is_not_nothing),
 	    cmocka_unit_test(skipped_traffic_is_taken_back),
 	    cmocka_unit_test(done_by_hand_is_done),
+	    cmocka_unit_test(the_dead_come_back_unfenced),
 	    cmocka_unit_test(the_clock_does_not_order_the_weights),
 	    cmocka_unit_test(ruled_weights_are_weights),
 	    cmocka_unit_test(what_the_plan_saw_is_past),
