@@ -71,6 +71,12 @@ static bool is(const json_t *o, const char *key, const char *value)
 	return !strcmp(wr_json_str(o, key, ""), value);
 }
 
+const char *action_name(const json_t *o)
+{
+	const char *runbook = wr_json_str(o, "runbook", "");
+	return is(o, "action", "other") && *runbook ? runbook : wr_json_str(o, "action", "");
+}
+
 bool op_is_over(const json_t *op)
 {
 	static const char *const open[] = {"proposed", "approved", "running", "held", "rolling_back"};
@@ -114,7 +120,7 @@ void say_operation(const cli *c, const json_t *op)
 {
 	char d[24];
 	const char *state = wr_json_str(op, "state", "");
-	say(c, stdout, "%s %s %s → %s: ", wr_json_str(op, "id", ""), wr_json_str(op, "action", ""),
+	say(c, stdout, "%s %s %s → %s: ", wr_json_str(op, "id", ""), action_name(op),
 	    wr_json_str(op, "from", ""), wr_json_str(op, "to", ""));
 	if (op_is_over(op)) {
 		say_reason(c, state, wr_json_str(op, "final_reason", ""));
@@ -169,7 +175,7 @@ void say_waits(const cli *c, const json_t *op)
 		say(c, stdout,
 		    "  is approved, and waits until no guard blocks: warroom why %s --from %s "
 		    "--to %s\n",
-		    wr_json_str(op, "action", ""), wr_json_str(op, "from", ""), wr_json_str(op, "to", ""));
+		    action_name(op), wr_json_str(op, "from", ""), wr_json_str(op, "to", ""));
 	} else if ((manual = step_in(op, "running", "manual"))) {
 		say(c, stdout, "  waits for a person: %s\n  when it is done: warroom tick %s %s\n",
 		    wr_json_str(manual, "ask", ""), id, wr_json_str(manual, "name", ""));
@@ -180,7 +186,7 @@ void say_action(const cli *c, const json_t *a)
 {
 	size_t i, blocking = 0;
 	json_t *g;
-	say(c, stdout, "%s %s → %s: ", wr_json_str(a, "action", ""), wr_json_str(a, "from", ""),
+	say(c, stdout, "%s %s → %s: ", action_name(a), wr_json_str(a, "from", ""),
 	    wr_json_str(a, "to", ""));
 	if (wr_json_bool(a, "possible", false)) {
 		say(c, stdout, "possible (%lld of %lld guards pass, none blocks)\n",

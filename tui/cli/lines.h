@@ -13,6 +13,8 @@ const char *say_time(char out[static 32], const char *timestamp);
 /* A duration in words, "-" when it is negative (unknown). */
 const char *say_ms(char out[static 24], int64_t ms);
 
+/* What people call it: "failover", "failback", or the runbook's name. Of operations and actions. */
+const char *action_name(const json_t *o);
 bool op_is_over(const json_t *op);
 /* "op-4 failover lyon → oslo: running, step 4 of 11 (ask-dba) for 1 m 8 s" */
 void say_operation(const cli *c, const json_t *op);

@@ -114,7 +114,7 @@ static void watch_line(const cli *c, const json_t *s, char *last, size_t size)
 		int64_t cur = wr_json_int(op, "current", -1);
 		const json_t *step =
 		    cur >= 0 ? json_array_get(json_object_get(op, "steps"), (size_t)cur) : NULL;
-		wr_buf_addf(&b, "; %s %s %s%s%s", wr_json_str(op, "id", ""), wr_json_str(op, "action", ""),
+		wr_buf_addf(&b, "; %s %s %s%s%s", wr_json_str(op, "id", ""), action_name(op),
 		            wr_json_str(op, "state", ""), step ? ", step " : "",
 		            wr_json_str(step, "name", ""));
 	}
