@@ -179,4 +179,26 @@ const ledger_verb ledger_verbs[] = {
      "REGION or all, the engine audits what it follows there.\n"
      "Exit 0: verified; 1: broken; 2: unreadable.\n",
      ledger_audit_options, ledger_audit},
+    {"export", "[LEDGER]", "receipts as JSON lines, with their checkpoint and a manifest",
+     "LEDGER is a ledger's directory (default: the configuration's); an engine may be writing to\n"
+     "it. A directory gets the checkpoint, the keys, the plans and SHA256SUMS as well, and can be\n"
+     "imported, or restored from; a file gets FILE.sha256 beside it.\n"
+     "Exit 0: exported; 1: the ledger is damaged there; 2: wrong use or unreadable.\n",
+     ledger_export_options, ledger_export},
+    {"import", "EXPORT", "append an export's receipts to a ledger that they belong to",
+     "EXPORT is an export's directory or a file of JSON lines. Everything is checked first: manifest,\n"
+     "hashes, links, ids, checkpoint. It must go on where the ledger ends; what is there already is\n"
+     "skipped, so importing twice does nothing.\n"
+     "Exit 0: it is in; 1: it does not belong there; 2: wrong use or unreadable.\n",
+     ledger_import_options, ledger_import},
+    {"restore", "", "a damaged ledger made whole: snapshot, changelog, what is left",
+     "The sources are only read. What hangs together from receipt 0 on and is signed goes on; what\n"
+     "is lost is listed. The result is verified before it appears. docs/restore.md has the steps.\n"
+     "Exit 0: restored, nothing lost; 1: restored with a loss, or refused; 2: wrong use or "
+     "unreadable.\n",
+     ledger_restore_options, ledger_restore},
+    {"duplicates", "PATH", "receipt ids that occur twice, with both places",
+     "PATH is a ledger's directory, a chain's, or one segment.\n"
+     "Exit 0: none; 1: some; 2: unreadable.\n",
+     NULL, ledger_duplicates},
     {NULL, NULL, NULL, NULL, NULL, NULL}};
