@@ -200,8 +200,9 @@ static enum MHD_Result hand_over(api *a, struct MHD_Connection *c, request *r)
 	                        "the engine is busy; try again");
 }
 
-static const char *const known_paths[] = {"/v1/state",    "/v1/version",   "/v1/why",  "/v1/plan",
-                                          "/v1/receipts", "/v1/challenge", "/v1/sign", NULL};
+static const char *const known_paths[] = {"/v1/state", "/v1/version",  "/v1/why",
+                                          "/v1/plan",  "/v1/receipts", "/v1/challenge",
+                                          "/v1/sign",  "/v1/audit",    "/v1/archive", NULL};
 
 static bool path_known(const char *path)
 {
@@ -212,7 +213,8 @@ static bool path_known(const char *path)
 
 static bool path_posts(const char *path)
 {
-	return !strcmp(path, "/v1/challenge") || !strcmp(path, "/v1/sign");
+	return !strcmp(path, "/v1/challenge") || !strcmp(path, "/v1/sign") ||
+	       !strcmp(path, "/v1/audit") || !strcmp(path, "/v1/archive");
 }
 
 static enum MHD_Result first_call(api *a, struct MHD_Connection *c, const char *url,

@@ -272,7 +272,8 @@ static int make_parts(engine *e, wr_err *err)
 	if (!e->inbox || !e->samples || !e->outputs || !e->state || !e->world)
 		return wr_fail(err, WR_E_NOMEM, "out of memory");
 	e->world->ledger_ok = true;
-	return 0;
+	if (engine_archive_new(e, err) != 0) return -1;
+	return engine_foreign_new(e, err);
 }
 
 int engine_boot(engine *e, const char *config_path, wr_err *err)
@@ -292,5 +293,6 @@ int engine_boot(engine *e, const char *config_path, wr_err *err)
 	if (!e->api) return -1;
 	e->prober = wr_prober_start(e->cfg, e->clock, on_sample, e, err);
 	if (!e->prober) return -1;
-	return engine_threads_start(e, err);
+	if (engine_threads_start(e, err) != 0) return -1;
+	return engine_archive_start(e, err);
 }

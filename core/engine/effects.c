@@ -44,6 +44,8 @@ void engine_fold_line(engine *e, const char *line, size_t len)
 	e->seen_seq = r.seq;
 	wr_fold(e->state, &r);
 	engine_fold_seat(e, &r);
+	engine_fold_archive(e, &r);
+	engine_foreign_fold(e, &r);
 	if (!strcmp(r.operation, "incident_opened"))
 		wr_receipt_str(&r, "region", e->incident_region, sizeof e->incident_region);
 	tail_line *t = &e->tail[e->tail_count++ % TAIL];

@@ -38,7 +38,8 @@ typedef enum msg_kind {
 	MSG_OUTPUT,
 	MSG_APPENDED,
 	MSG_REQUEST,
-	MSG_AUDIT
+	MSG_AUDIT,
+	MSG_FOREIGN
 } msg_kind;
 
 typedef struct request request;
@@ -73,6 +74,7 @@ typedef struct msg {
 		appended appended;
 		request *request;
 		audit audit;
+		struct foreign_result *foreign; /* owned */
 	};
 } msg;
 void msg_free(void *m);
@@ -141,6 +143,7 @@ typedef struct live_output {
 #define LIVES 8 /* operations that print at once; one for each service group */
 
 typedef struct api api;
+struct archive; /* archive.h: the daily exports and the time stamps */
 
 typedef struct engine {
 	wr_config *cfg;
@@ -158,6 +161,7 @@ typedef struct engine {
 	pthread_mutex_t nap_lock;
 	pthread_cond_t nap; /* nap_lock: rung when `stopping` is set */
 	atomic_bool stopping;
+	struct archive *archive;
 	int64_t epoch, started_us;
 	bool said_started; /* engine_started is in the ledger */
 
@@ -196,6 +200,7 @@ typedef struct engine {
 	size_t live_next;
 	audit last_audit;
 	bool audited;
+	struct foreign *foreign; /* NULL until it is set up */
 	/* the prober's counts a while ago, for the banner */
 	uint64_t late_done, late_late, late_dropped;
 	int64_t late_ms;
@@ -261,6 +266,15 @@ void engine_fold_seat(engine *e, const wr_receipt *r);
 WR_CHECKED int engine_keep_signers(engine *e, const char *text, size_t len, wr_err *err);
 WR_CHECKED int signers_merge(wr_buf *out, const char *text, size_t len, const char *old,
                              size_t old_len, int64_t now_us, wr_err *err);
+/* archive.c; _start once everything else is up, _stop when `stopping` is set */
+WR_CHECKED int engine_archive_new(engine *e, wr_err *err);
+WR_CHECKED int engine_archive_start(engine *e, wr_err *err);
+void engine_archive_stop(engine *e);
+void engine_archive_free(engine *e);
+void engine_fold_archive(engine *e, const wr_receipt *r);
+void engine_archive_request(engine *e, request *r, const json_t *body);
+json_t *view_export(const engine *e); /* null: not configured */
+json_t *view_anchor(const engine *e);
 /* view*.c */
 json_t *view_state(engine *e);
 json_t *view_operation(engine *e, const wr_op *op, bool brief); /* brief: without output */
@@ -275,6 +289,15 @@ typedef struct candidate {
 	const wr_runbook *runbook;
 } candidate;
 size_t engine_candidates(const engine *e, candidate *out, size_t max);
+/* foreign.c: the platform's own receipts */
+WR_CHECKED int engine_foreign_new(engine *e, wr_err *err);
+WR_CHECKED int engine_foreign_start(engine *e, wr_err *err); /* after the ledger was read back */
+void engine_foreign_stop(engine *e);
+void engine_foreign_free(engine *e); /* after the ledger was closed */
+void engine_foreign_fold(engine *e, const wr_receipt *r);
+void engine_foreign_take(engine *e, msg *m); /* m stays the caller's */
+void engine_foreign_ask(engine *e, request *r, const json_t *body); /* answers */
+json_t *view_foreign(engine *e);
 /* sentence.c */
 void receipt_sentence(const wr_receipt *r, char *out, size_t size);
 /* threads.c */

@@ -32,6 +32,7 @@ void msg_free(void *p)
 		free(m->appended.lines);
 		free(m->appended.lens);
 	}
+	if (m && m->kind == MSG_FOREIGN) free(m->foreign);
 	free(m); /* a request belongs to the API */
 }
 
@@ -104,6 +105,10 @@ static void sort_out(engine *e, msg *m)
 		break;
 	case MSG_AUDIT:
 		take_audit(e, &m->audit);
+		msg_free(m);
+		break;
+	case MSG_FOREIGN:
+		engine_foreign_take(e, m);
 		msg_free(m);
 		break;
 	case MSG_REPORT:

@@ -269,7 +269,8 @@ static void answer_receipts(engine *e, request *r)
 void engine_request(engine *e, msg *m)
 {
 	request *r = m->request;
-	if (!strcmp(r->path, "/v1/sign") || !strcmp(r->path, "/v1/challenge")) {
+	if (!strcmp(r->path, "/v1/sign") || !strcmp(r->path, "/v1/challenge") ||
+	    !strcmp(r->path, "/v1/audit") || !strcmp(r->path, "/v1/archive")) {
 		wr_err err = {0};
 		json_t *body = wr_json_parse(r->body.data ? r->body.data : "", r->body.len, &err);
 		if (!json_is_object(body)) {
@@ -278,6 +279,12 @@ void engine_request(engine *e, msg *m)
 			msg_free(m);
 		} else if (r->path[4] == 's') {
 			engine_sign(e, m, body);
+		} else if (!strcmp(r->path, "/v1/archive")) {
+			engine_archive_request(e, r, body);
+			msg_free(m);
+		} else if (r->path[4] == 'a') {
+			engine_foreign_ask(e, r, body);
+			msg_free(m);
 		} else {
 			engine_challenge(e, r, body);
 			msg_free(m);

@@ -59,6 +59,7 @@ static void close_ledger(engine *e, const char *reason)
 static void free_parts(engine *e)
 {
 	wr_effects_clear(&e->flight);
+	engine_foreign_free(e);
 	wr_queue_free(e->inbox, msg_free);
 	wr_queue_free(e->samples, msg_free);
 	wr_queue_free(e->outputs, msg_free);
@@ -66,6 +67,7 @@ static void free_parts(engine *e)
 	for (size_t i = 0; i < CHALLENGES; i++) free(e->challenges[i].text);
 	wr_world_free(e->world);
 	wr_state_free(e->state);
+	engine_archive_free(e);
 	pthread_cond_destroy(&e->nap);
 	pthread_mutex_destroy(&e->nap_lock);
 	wr_steady_free(&e->steady);

@@ -97,6 +97,7 @@ int engine_threads_start(engine *e, wr_err *err)
 	int rc = pthread_create(&e->auditor, NULL, auditor_main, e);
 	if (rc != 0) return wr_fail_errno(err, rc, "cannot start the auditor's thread");
 	e->auditor_up = true;
+	if (engine_foreign_start(e, err) != 0) return -1;
 	if (!e->cfg->traffic_count) return 0;
 	rc = pthread_create(&e->traffic_watch, NULL, traffic_main, e);
 	if (rc != 0) return wr_fail_errno(err, rc, "cannot start the traffic watch's thread");
@@ -110,7 +111,9 @@ void engine_threads_stop(engine *e)
 	atomic_store(&e->stopping, true);
 	pthread_cond_broadcast(&e->nap);
 	pthread_mutex_unlock(&e->nap_lock);
+	engine_foreign_stop(e);
 	if (e->auditor_up) pthread_join(e->auditor, NULL);
 	if (e->traffic_up) pthread_join(e->traffic_watch, NULL);
 	e->auditor_up = e->traffic_up = false;
+	engine_archive_stop(e);
 }

@@ -313,6 +313,8 @@ static json_t *view_ledger(const engine *e)
 	put_int(o, "verified_age_ms", e->audited ? view_age_ms(e, e->last_audit.at_us) : -1);
 	put_int(o, "verified_count", e->audited ? e->last_audit.checked : -1);
 	put_int(o, "attested_seq", -1);
+	put(o, "export", view_export(e));
+	put(o, "anchor", view_anchor(e));
 	put(o, "tail", tail);
 	return o;
 }
@@ -471,6 +473,7 @@ json_t *view_state(engine *e)
 	put(o, "quotas", view_quotas(e));
 	put(o, "traffic", view_traffic(e));
 	put(o, "ledger", view_ledger(e));
+	put(o, "foreign", view_foreign(e));
 	put(o, "actions", view_actions(e, &loss));
 	put(o, "loss", loss ? loss : json_null());
 	put(o, "operations", view_all_operations(e));

@@ -538,6 +538,7 @@ void foreign_check_end(foreign_check *c)
 	static const foreign_place nowhere;
 	if (!k->known || c->known_seen || c->resuming) return;
 	if (c->p->pruned && k->seq >= 0 && k->seq < c->first_seq) return; /* pruned since */
+	c->r->moved = c->r->ok;
 	if (c->other_seen)
 		anomaly(c, WR_AN_FORK, k->seq, k->id, &c->other_at,
 		        "another history: this was %.32s… when it was last read, and is %.32s… now",

@@ -46,8 +46,9 @@ typedef struct wr_foreign_report {
 	wr_foreign_anomaly anomalies[WR_FOREIGN_KEPT]; /* the first ones */
 	size_t anomaly_count;
 	int64_t anomaly_total;
-	bool full; /* from the beginning; else only what was new */
-	bool ok;   /* no anomaly, but a torn last line */
+	bool full;  /* from the beginning; else only what was new */
+	bool moved; /* in itself it holds, but what was seen before is not there any more */
+	bool ok;    /* no anomaly, but a torn last line */
 } wr_foreign_report;
 
 typedef struct wr_foreign_hooks {
