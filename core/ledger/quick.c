@@ -156,19 +156,39 @@ static const char *integer(const char *s, int64_t *out)
 	return s;
 }
 
-static const char *any_value(const char *s)
+/* An integer of which only the form matters. */
+static const char *some_integer(const char *s)
 {
 	int64_t ignored;
+	const char *first = s + (*s == '-'), *end = first;
+	while (digit((unsigned char)*end)) end++;
+	if (end - first > 15 || *first == '0') return integer(s, &ignored);
+	return end > first ? end : NULL;
+}
+
+static const char *any_value(const char *s)
+{
 	if (*s == '"') return string(s + 1);
 	if (*s == 't') return memcmp(s, "true", 4) == 0 ? s + 4 : NULL;
 	if (*s == 'f') return memcmp(s, "false", 5) == 0 ? s + 5 : NULL;
-	return integer(s, &ignored);
+	return some_integer(s);
 }
 
 static const char *count(const char *s, int64_t *out)
 {
 	s = integer(s, out);
 	return s && *out >= 0 ? s : NULL;
+}
+
+/* The comma behind it is kept as well, so that a longer number is another one. */
+static const char *epoch(wr_quick *q, const char *s, wr_quick_line *out)
+{
+	const char *end = count(s, &out->epoch);
+	if (!end || *end != ',') return end;
+	q->epoch = out->epoch;
+	q->epoch_len = (size_t)(end - s) + 1;
+	memcpy(q->epoch_text, s, q->epoch_len);
+	return end;
 }
 
 static bool is(const char *s, size_t len, const char *word)
@@ -341,7 +361,6 @@ static const char *timestamp(wr_quick *q, const char *s)
 static const char *envelope_value(wr_quick *q, wr_quick_line *out, unsigned which, const char *s)
 {
 	const char *end;
-	int64_t one;
 	switch (which) {
 	case ACTOR:
 		end = *s == '"' ? string(s + 1) : NULL;
@@ -349,7 +368,11 @@ static const char *envelope_value(wr_quick *q, wr_quick_line *out, unsigned whic
 	case CHAIN:
 		return chain(q, s, out);
 	case EPOCH:
-		return count(s, &out->epoch);
+		if (q->epoch_len > 0 && memcmp(s, q->epoch_text, q->epoch_len) == 0) {
+			out->epoch = q->epoch;
+			return s + q->epoch_len - 1;
+		}
+		return epoch(q, s, out);
 	case OPERATION:
 		return operation(q, s, out);
 	case PREV:
@@ -365,8 +388,7 @@ static const char *envelope_value(wr_quick *q, wr_quick_line *out, unsigned whic
 	case TIMESTAMP:
 		return timestamp(q, s);
 	default:
-		end = integer(s, &one);
-		return end && one == 1 ? end : NULL;
+		return s[0] == '1' && !digit((unsigned char)s[1]) ? s + 1 : NULL;
 	}
 }
 

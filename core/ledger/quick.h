@@ -16,8 +16,9 @@ typedef struct wr_quick {
 	const char *chain; /* expected; "": every receipt is of another one */
 	size_t chain_len;
 	/* found valid last: most receipts are of the same second, and their kinds are few */
-	char time[20], operation[64];
-	size_t operation_len;
+	char time[20], operation[64], epoch_text[24];
+	size_t operation_len, epoch_len;
+	int64_t epoch;
 	bool notable, checkpoint;
 } wr_quick;
 

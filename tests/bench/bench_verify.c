@@ -264,7 +264,7 @@ static double peak_mib(const char *dir, unsigned threads)
 
 int main(int argc, char **argv)
 {
-	int64_t count = argc > 1 ? strtoll(argv[1], NULL, 10) : 500000, n = 0;
+	int64_t count = argc > 1 ? strtoll(argv[1], NULL, 10) : 1000000, n = 0;
 	unsigned threads = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 2;
 	char dir[] = "/tmp/warroom-bench.XXXXXX", ledger[64];
 	if (threads < 1 || threads > THREADS_MAX) die("1 to 16 threads");
