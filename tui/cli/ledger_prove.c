@@ -87,7 +87,8 @@ static int configured_chain(const cli *c, char *out, size_t size, wr_err *err)
 	return rc;
 }
 
-/* The ledger hands out nothing that its own engine.pub does not stand behind. */
+/* Whether the ledger's own engine.pub stands behind it. A signature that is not good is not handed
+ * out; one of another key may be of the time before engine.pub was changed. */
 static int own_signature(const cli *c, const char *dir, const wr_buf *note, wr_err *err)
 {
 	char ledger[PATH_MAX];
@@ -95,13 +96,13 @@ static int own_signature(const cli *c, const char *dir, const wr_buf *note, wr_e
 	wr_checkpoint cp;
 	wr_err why = {0};
 	if (wr_path_join(ledger, sizeof ledger, dir, "../..", err)) return -1;
-	if (wr_engine_pub_read(ledger, key, &why)) {
-		if (!c->json)
-			fprintf(stderr, "warroom: the checkpoint's signature was not checked: %s\n", why.msg);
+	if (wr_engine_pub_read(ledger, key, &why) == 0 &&
+	    wr_checkpoint_open(&cp, wr_buf_cstr(note), note->len, NULL, key, &why) == 0)
 		return 0;
-	}
-	if (wr_checkpoint_open(&cp, wr_buf_cstr(note), note->len, NULL, key, &why))
-		return wr_fail(err, WR_E_DENIED, "the checkpoint is not good: %.300s", why.msg);
+	if (why.code != WR_E_NOT_FOUND)
+		return wr_fail(err, why.code, "the checkpoint is not good: %.300s", why.msg);
+	if (!c->json)
+		fprintf(stderr, "warroom: the checkpoint's signature was not checked: %s\n", why.msg);
 	return 0;
 }
 
