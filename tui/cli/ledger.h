@@ -20,6 +20,11 @@ int ledger_cosign(cli *c);
 extern const cli_option ledger_audit_options[];
 int ledger_audit(cli *c);
 
+/* ledger_archive.c */
+extern const cli_option ledger_archive_options[], ledger_anchor_options[];
+int ledger_archive(cli *c);
+int ledger_anchor(cli *c);
+
 /* ledger_restore.c */
 extern const cli_option ledger_restore_options[], ledger_export_options[], ledger_import_options[];
 int ledger_restore(cli *c);

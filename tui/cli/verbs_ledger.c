@@ -201,4 +201,16 @@ const ledger_verb ledger_verbs[] = {
      "PATH is a ledger's directory, a chain's, or one segment.\n"
      "Exit 0: none; 1: some; 2: unreadable.\n",
      NULL, ledger_duplicates},
+    {"archive", "now | list [DIR] | verify [DIR]", "the daily exports: another one, all, are they whole",
+     "now: the engine exports what is new, without waiting for the time of day. list and verify\n"
+     "read DIR, an archive or one export (default: the configuration's), and need no engine:\n"
+     "manifests, every hash and link, and that each export follows on the one before.\n"
+     "Exit 0: exported, or verified; 1: failed, or broken; 2: unreadable.\n",
+     ledger_archive_options, ledger_archive},
+    {"anchor", "now | verify [PATH]", "external time stamps of checkpoints (RFC 3161)",
+     "now: the engine has its latest checkpoint stamped. verify needs no engine: PATH is a ledger, a\n"
+     "chain, an anchors directory or a .tsr file; it says since when the receipts are proven to\n"
+     "exist, and that the stamped root is the ledger's.\n"
+     "Exit 0: stamped, or all hold; 1: failed, or some do not; 2: unreadable.\n",
+     ledger_anchor_options, ledger_anchor},
     {NULL, NULL, NULL, NULL, NULL, NULL}};
