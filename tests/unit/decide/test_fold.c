@@ -220,6 +220,177 @@ static void soak_baselines(void **state)
 	lab_free(&l);
 }
 
+/* ---- law 9 ---- */
+
+static void dump_step(wr_buf *out, const wr_op_step *st, bool seqs)
+{
+	wr_buf_addf(out, "  %s %d %d %d %lld %lld %lld %lld %s|%s|%s| %d %d %d %d %d %lld %lld %s %d",
+	            wr_step_state_name(st->state), st->attempts, st->undo, st->intent_open,
+	            (long long)st->intent_us, (long long)st->result_us, (long long)st->duration_ms,
+	            (long long)st->soak_started_us, st->outcome, st->error, st->output, st->ticked,
+	            st->kind, st->attempts_free, st->was_uncertain, st->probe_open,
+	            (long long)st->probe_us, (long long)st->uncertain_us, st->ruling, st->doubtful);
+	for (size_t i = 0; i < st->baseline_count; i++)
+		wr_buf_addf(out, " %lld", (long long)st->baseline[i]);
+	if (seqs) wr_buf_addf(out, " %lld %lld", (long long)st->ruled_seq, (long long)st->said_seq);
+	wr_buf_addc(out, '\n');
+}
+
+static void dump_op(wr_buf *out, const wr_op *op, bool seqs)
+{
+	wr_buf_addf(out, "%s %d %s %d %s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%d\n", op->id, op->kind,
+	            wr_op_state_name(op->state), op->held_from, op->runbook, op->group, op->from,
+	            op->to, op->proposer, op->reason, op->words, op->plan_hash, op->steps_hash,
+	            op->held_reason, op->final_reason, op->held_rule, op->plan != NULL);
+	wr_buf_addf(out, " %lld %lld %lld %lld %lld %lld %lld %lld %lld %d\n",
+	            (long long)op->proposed_us, (long long)op->approved_us, (long long)op->started_us,
+	            (long long)op->finished_us, (long long)op->expires_us, (long long)op->impact_us,
+	            (long long)op->rto_ms, (long long)op->epoch, (long long)op->held_us,
+	            op->abort_requested);
+	if (seqs) wr_buf_addf(out, " held at %lld\n", (long long)op->held_seq);
+	for (size_t i = 0; i < op->approval_count; i++) {
+		const wr_approval *a = &op->approvals[i];
+		wr_buf_addf(out, " %s %s %s %s %s %d %lld %lld %d", a->principal, a->role, a->decision,
+		            a->fingerprint, a->nonce, a->assurance, (long long)a->expires_us,
+		            (long long)a->at_us, a->ran_out);
+		if (seqs) wr_buf_addf(out, " %lld", (long long)a->seq);
+		wr_buf_addc(out, '\n');
+	}
+	for (size_t i = 0; i < op->step_count; i++) dump_step(out, &op->steps[i], seqs);
+}
+
+/* Everything that the state shows, as text; without sequence numbers where other receipts stand
+ * between. */
+static char *dump(const wr_state *s, bool seqs)
+{
+	wr_buf out = WR_BUF_INIT(4u << 20);
+	const wr_op *ops[16];
+	char id[WR_ID_LEN];
+	int64_t since_us;
+	size_t n = wr_state_ops(s, ops, 16);
+	wr_state_next_id(s, id);
+	wr_buf_addf(&out, "%s %lld %llu %d %s", id, (long long)wr_state_epoch(s),
+	            (unsigned long long)wr_state_contradictions(s), wr_state_primary(s),
+	            wr_state_incident(s, &since_us));
+	wr_buf_addf(&out, " %lld %s\n", (long long)since_us, wr_state_incident_title(s));
+	for (size_t i = 0; i < REGIONS; i++) {
+		const wr_region_state *r = wr_state_region(s, i);
+		wr_buf_addf(&out, "%d %d %lld %lld %d", r->role, r->verdict, (long long)r->verdict_us,
+		            (long long)r->impact_us, r->out);
+		if (seqs) wr_buf_addf(&out, " %lld", (long long)r->back_seq);
+		wr_buf_addc(&out, '\n');
+	}
+	for (size_t i = 0; i < n; i++) dump_op(&out, ops[i], seqs);
+	assert_true(wr_buf_ok(&out));
+	return wr_buf_take(&out);
+}
+
+/* A story with everything in it: doubts, rulings, probes, crashes, approvals given again, a way
+ * back, a region that comes back, and a second operation that completes. */
+static void long_story(lab *l)
+{
+	lab_init(l);
+	l->fo[SCALE].step_class = WR_OPAQUE;
+	lab_failover(l);
+	lab_run(l, FENCE);
+	lab_finish(l, WR_OUT_UNKNOWN);
+	lab_crash(l);
+	lab_finish(l, WR_OUT_DONE);
+	lab_run(l, PROMOTE);
+	assert_true(lab_says(l, "alice", "hold"));
+	lab_finish(l, WR_OUT_DONE);
+	lab_sleep(l, MIN(16));
+	assert_true(lab_says(l, "alice", "resume"));
+	assert_true(lab_says(l, "alice", "approve"));
+	assert_true(lab_says(l, "bob", "approve"));
+	lab_finish(l, WR_OUT_UNKNOWN);
+	assert_true(lab_says(l, "alice", "rule:scale:done"));
+	assert_true(lab_says(l, "bob", "rule:scale:done"));
+	lab_run(l, SOAK);
+	lab_weights(l, 90, 10);
+	lab_sleep(l, S(20));
+	lab_crash(l);
+	lab_verdict(l, US, WR_V_HEALTHY);
+	lab_sleep(l, S(20));
+	assert_true(lab_says(l, "alice", "abort"));
+	for (unsigned i = 0; i < 40 && !wr_op_final(lab_op(l)->state); i++) {
+		if (l->job_count)
+			lab_finish(l, WR_OUT_DONE);
+		else
+			lab_sleep(l, S(5));
+	}
+	assert_true(wr_op_final(lab_op(l)->state));
+	lab_weights(l, 100, 0);
+	lab_sleep(l, MIN(20));
+	lab_verdict(l, US, WR_V_DOWN);
+	lab_sleep(l, MIN(6));
+	assert_true(lab_propose(l, RB_FO, US, EU, "alice"));
+	assert_true(lab_says(l, "bob", "approve"));
+	l->fo[SCALE].step_class = WR_IDEMPOTENT;
+	lab_run(l, -1);
+	assert_true(l->count > 70);
+}
+
+/* fold(all) == fold(prefix) + fold(tail), wherever it is cut, also when some is read twice. */
+static void any_split(void **state)
+{
+	(void)state;
+	lab l;
+	long_story(&l);
+	char *whole = dump(l.s, true);
+	for (size_t cut = 0; cut <= l.count; cut++) {
+		wr_state *s = wr_state_new(&l.cfg);
+		for (size_t i = 0; i < cut; i++) lab_fold(s, l.lines[i], l.blobs);
+		for (size_t i = cut > 7 ? cut - 7 : 0; i < l.count; i++) lab_fold(s, l.lines[i], l.blobs);
+		char *again = dump(s, true);
+		if (strcmp(whole, again) != 0) fail_msg("cut at %zu: it is another state", cut);
+		free(again);
+		wr_state_free(s);
+	}
+	free(whole);
+	lab_free(&l);
+}
+
+static json_t *of_the_ledger(size_t i)
+{
+	static const char *const operations[] = {"checkpoint_signed", "foreign_chain_audited",
+	                                         "ledger_exported", "checkpoint_anchored",
+	                                         "receipt_corruption_detected"};
+	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:s}", "operation", operations[i % 5],
+	                 "checkpoint", "warroom/us/ops\n7\nAAAA\n\n— k sig\n", "size", 7, "root", "00",
+	                 "operation_id", "op-1", "region", "us", "index", 2, "role", "primary");
+}
+
+/* What the ledger writes about itself stands anywhere between, and changes nothing. */
+static void receipts_of_the_ledger(void **state)
+{
+	(void)state;
+	static const char *const own[] = {"hash", "prev_hash", "seq",   "receipt_id",
+	                                  "v",    "timestamp", "epoch", "chain"};
+	lab l, with;
+	long_story(&l);
+	lab_init(&with);
+	json_object_update(with.blobs, l.blobs);
+	for (size_t i = 0; i < l.count; i++) {
+		wr_err err = {0};
+		json_t *r = json_deep_copy(l.receipts[i]);
+		with.epoch = wr_json_int(r, "epoch", 0);
+		assert_int_equal(wr_time_parse(lab_str(r, "timestamp"), &with.now, &err), 0);
+		for (size_t k = 0; k < sizeof own / sizeof own[0]; k++) json_object_del(r, own[k]);
+		lab_append(&with, of_the_ledger(i));
+		lab_append(&with, r);
+		lab_append(&with, of_the_ledger(i + 3));
+	}
+	char *without_them = dump(l.s, false), *with_them = dump(with.s, false);
+	assert_string_equal(without_them, with_them);
+	assert_int_equal(wr_state_contradictions(with.s), 0);
+	assert_int_equal(wr_state_seq(with.s), (int64_t)(3 * l.count) - 1);
+	free(without_them);
+	free(with_them);
+	lab_free(&with);
+	lab_free(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +398,7 @@ int main(void)
 	    cmocka_unit_test(gaps_and_repeats),   cmocka_unit_test(stale_epochs_act_no_more),
 	    cmocka_unit_test(long_texts_are_cut), cmocka_unit_test(many_operations),
 	    cmocka_unit_test(many_approvals),     cmocka_unit_test(soak_baselines),
+	    cmocka_unit_test(any_split),          cmocka_unit_test(receipts_of_the_ledger),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -505,11 +505,12 @@ static void counting_again(void **state)
 		lab l;
 		proposed(&l);
 		l.law = NULL;
-		json_t *r = json_pack(
-		    "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "operation",
-		    "approval_recorded", "nonce", "its-own", "operation_id", "op-1", "plan_hash", lab_op(&l)->plan_hash, "principal", "bob", "role",
-		    "on_call", "decision", "approve", "assurance", "own_device", "observed_assurance",
-		    terminals[i / 2], "key_fingerprint", keys[i % 2], "expires", "2026-01-25T12:20:00Z");
+		json_t *r =
+		    json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "operation",
+		              "approval_recorded", "nonce", "its-own", "operation_id", "op-1", "plan_hash",
+		              lab_op(&l)->plan_hash, "principal", "bob", "role", "on_call", "decision",
+		              "approve", "assurance", "own_device", "observed_assurance", terminals[i / 2],
+		              "key_fingerprint", keys[i % 2], "expires", "2026-01-25T12:20:00Z");
 		lab_append(&l, r);
 		wr_quorum q;
 		wr_quorum_eval(&q, &l.cfg, lab_op(&l), l.now);
