@@ -173,8 +173,8 @@ void say_waits(const cli *c, const json_t *op)
 		    wr_json_str(op, "words", ""));
 	} else if (!strcmp(state, "proposed") || !strcmp(state, "approved")) {
 		say(c, stdout,
-		    "  is approved, and waits until no guard blocks: warroom why %s --from %s "
-		    "--to %s\n",
+		    "  is approved, and starts as soon as no guard blocks: warroom why %s --from %s --to "
+		    "%s\n",
 		    action_name(op), wr_json_str(op, "from", ""), wr_json_str(op, "to", ""));
 	} else if ((manual = step_in(op, "running", "manual"))) {
 		say(c, stdout, "  waits for a person: %s\n  when it is done: warroom tick %s %s\n",
