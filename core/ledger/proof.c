@@ -270,6 +270,7 @@ static bool origin_of(const char *origin, const char *chain)
 static int check_receipt(const wr_proof_doc *d, wr_proven *out, wr_err *err)
 {
 	wr_err why = {0};
+	char chain[sizeof out->receipt.chain];
 	if (d->extra.len == 0)
 		return wr_fail(err, WR_E_INVALID, "proof: the receipt is not in it (no extra data)");
 	if (wr_receipt_parse(&out->receipt, d->extra.data, d->extra.len, true, &why) != WR_RF_OK)
@@ -279,9 +280,9 @@ static int check_receipt(const wr_proof_doc *d, wr_proven *out, wr_err *err)
 		return wr_fail(err, WR_E_CORRUPT, "the receipt in it is seq %lld, the proof is for %lld",
 		               (long long)out->receipt.seq, (long long)d->at);
 	if (!origin_of(out->checkpoint.origin, out->receipt.chain))
-		return wr_fail(err, WR_E_CORRUPT,
-		               "the receipt is of chain %.120s, the checkpoint of %.200s",
-		               out->receipt.chain, out->checkpoint.origin);
+		return wr_fail(
+		    err, WR_E_CORRUPT, "the receipt is of chain %.120s, the checkpoint of %.200s",
+		    wr_sanitise_to(chain, sizeof chain, out->receipt.chain), out->checkpoint.origin);
 	if (!wr_check_inclusion(&d->path, d->at, out->checkpoint.size, out->receipt.hash,
 	                        out->checkpoint.root))
 		return wr_fail(err, WR_E_CORRUPT,

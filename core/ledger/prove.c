@@ -95,11 +95,23 @@ static int hash_of(const wr_line *line, uint8_t out[static WR_HASH_LEN])
 	return wr_unhex(out, WR_HASH_LEN, s + sizeof before - 1, WR_HEX_LEN - 1);
 }
 
+/* line_at, of what a checkpoint covers: it must be there. */
+static int covered_line(reader *r, int64_t seq, wr_line *line)
+{
+	if (line_at(r, seq, line) == 0) return 0;
+	if (r->err && r->err->code == WR_E_NOT_FOUND)
+		return wr_fail(
+		    r->err, WR_E_CORRUPT,
+		    "%s: receipt %lld is gone, and a checkpoint covers it: ledger verify says more", r->dir,
+		    (long long)seq);
+	return -1;
+}
+
 static int leaf_at(void *ctx, int64_t index, uint8_t out[static WR_HASH_LEN])
 {
 	reader *r = ctx;
 	wr_line line;
-	if (line_at(r, index, &line)) return -1;
+	if (covered_line(r, index, &line)) return -1;
 	if (hash_of(&line, out))
 		return wr_fail(r->err, WR_E_CORRUPT, "%s: receipt %lld has no hash at its end", r->dir,
 		               (long long)index);
@@ -259,7 +271,7 @@ static void told(const reader *r)
 static int take_receipt(reader *r, int64_t seq, wr_proof_doc *out, wr_receipt *receipt, wr_err *err)
 {
 	wr_line line;
-	if (line_at(r, seq, &line) || keep(&out->extra, line.text, line.len, err)) return -1;
+	if (covered_line(r, seq, &line) || keep(&out->extra, line.text, line.len, err)) return -1;
 	if (wr_receipt_parse(receipt, out->extra.data, out->extra.len, true, err) != WR_RF_OK ||
 	    receipt->seq != seq) {
 		if (receipt->seq == seq) return wr_err_wrap(err, "receipt %lld", (long long)seq);

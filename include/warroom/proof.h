@@ -91,9 +91,9 @@ WR_CHECKED int wr_checkpoint_at(const char *chain_dir, int64_t size, wr_buf *not
 /* wr_prove_exists: is there a receipt of that number? */
 bool wr_prove_exists(const char *chain_dir, int64_t seq);
 /* wr_prove_receipt and wr_prove_growth fill a doc from signed checkpoints whose signatures they do
- * not look at. WR_E_NOT_FOUND: the tree, or the chain, ends before; WR_E_CORRUPT: the receipts are
- * not those that the newer checkpoint was made from; WR_E_CONFLICT: they are, and the older one was
- * made from others (a fork). progress may be NULL. */
+ * not look at. WR_E_NOT_FOUND: the tree ends before, or there is no chain; WR_E_CORRUPT: the
+ * receipts are not those that the newer checkpoint was made from; WR_E_CONFLICT: they are, and the
+ * older one was made from others (a fork). progress may be NULL. */
 WR_CHECKED int wr_prove_receipt(wr_proof_doc *out, const char *chain_dir, int64_t seq,
                                 const wr_buf *note, const wr_prove_progress *progress, wr_err *err);
 WR_CHECKED int wr_prove_growth(wr_proof_doc *out, const char *chain_dir, const wr_buf *old_note,

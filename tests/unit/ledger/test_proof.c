@@ -310,7 +310,7 @@ static void damaged_ledger(void **state)
 	/* Cut short, and gone. */
 	spit(segment_file(0), file.data, (size_t)(line - file.data) + 5);
 	assert_int_equal(wr_prove_receipt(&doc, dir, 3, &w.latest, NULL, &err), -1);
-	assert_int_equal(err.code, WR_E_NOT_FOUND);
+	assert_int_equal(err.code, WR_E_CORRUPT);
 	assert_int_equal(unlink(segment_file(0)), 0);
 	assert_int_equal(wr_prove_receipt(&doc, dir, 3, &w.latest, NULL, &err), -1);
 	assert_int_equal(err.code, WR_E_NOT_FOUND);
