@@ -238,6 +238,20 @@ static int skip_rest(wr_lines *r, wr_line *out, wr_err *err)
 	return 0;
 }
 
+/* Is there nothing but zero bytes from `at` on? */
+static int blank_rest(const wr_lines *r, int64_t at, bool *blank, wr_err *err)
+{
+	char part[4096];
+	size_t got;
+	*blank = true;
+	do {
+		if (read_at(r, part, sizeof part, at, &got, err)) return -1;
+		for (size_t i = 0; i < got && *blank; i++) *blank = part[i] == '\0';
+		at += (int64_t)got;
+	} while (got && *blank);
+	return 0;
+}
+
 int wr_lines_next(wr_lines *r, wr_line *out, wr_err *err)
 {
 	const char *newline = NULL;
@@ -254,6 +268,11 @@ int wr_lines_next(wr_lines *r, wr_line *out, wr_err *err)
 	size_t have = r->end - r->start;
 	r->eof = false; /* a file that grows may be asked again */
 	if (have == 0) return 0;
+	if (r->buf[r->start] == '\0') {
+		bool blank;
+		if (blank_rest(r, r->offset, &blank, err)) return -1;
+		if (blank) return 0;
+	}
 	r->number++;
 	*out = (wr_line){.at = r->offset, .text = r->buf + r->start, .ended = newline != NULL};
 	if (!newline && have > WR_LINE_MAX) return skip_rest(r, out, err) ? -1 : 1;
@@ -265,13 +284,15 @@ int wr_lines_next(wr_lines *r, wr_line *out, wr_err *err)
 }
 
 /* Pages that never reached the disk read as zeros: from the end of what was there before or from
- * a sector's beginning, up to a sector's beginning or the end of the file. A byte that was changed
+ * a sector's beginning, up to a sector's beginning or the end of the file. So does space that was
+ * laid out and not written: a sector or more, up to the end of the file. A byte that was changed
  * into a zero has not this shape. */
 static bool unwritten_pages(const wr_line *line, size_t zero)
 {
 	size_t end = zero;
 	while (end < line->len && line->text[end] == '\0') end++;
 	bool to_end = end == line->len && (!line->ended || line->overlong);
+	if (to_end && end - zero >= SECTOR) return true;
 	return (zero == 0 || (line->at + (int64_t)zero) % SECTOR == 0) &&
 	       (to_end || (line->at + (int64_t)end) % SECTOR == 0);
 }

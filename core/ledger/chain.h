@@ -8,6 +8,10 @@
  * never a torn write. It also says from where on opening reads: the Merkle tree of the receipts
  * before, which the signed checkpoint can vouch for.
  *
+ * While a crowd writes, the last segment ends in zero bytes: space laid out ahead, which makes
+ * syncing cheaper. It is cut when the crowd is gone; a reader takes zero bytes from the beginning
+ * of a line to the end of the file for the end of the file.
+ *
  * What is past the mark and not whole is torn only if a write that was cut short can leave it
  * behind: the beginning of a receipt with no newline, or such a beginning followed by zero bytes
  * (pages that never reached the disk). Anything else is corruption.
@@ -77,7 +81,8 @@ typedef struct wr_line {
 } wr_line;
 
 WR_CHECKED int wr_lines_open(wr_lines *r, const char *path, int64_t at, int64_t limit, wr_err *err);
-/* wr_lines_next: 1 and a line, 0 at the end, -1 with *err. */
+/* wr_lines_next: 1 and a line, 0 at the end (or where nothing but zero bytes follows), -1 with
+ * *err. */
 WR_CHECKED int wr_lines_next(wr_lines *r, wr_line *out, wr_err *err);
 void wr_lines_close(wr_lines *r);
 

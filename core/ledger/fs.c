@@ -22,6 +22,12 @@ static ssize_t system_write(void *ctx, int fd, const void *data, size_t len)
 	return write(fd, data, len);
 }
 
+static ssize_t system_pwrite(void *ctx, int fd, const void *data, size_t len, off_t at)
+{
+	(void)ctx;
+	return pwrite(fd, data, len, at);
+}
+
 static int system_sync(void *ctx, int fd, bool data_only)
 {
 	(void)ctx;
@@ -67,6 +73,7 @@ static int system_close(void *ctx, int fd)
 const wr_fs wr_fs_system = {
     .open = system_open,
     .write = system_write,
+    .pwrite = system_pwrite,
     .sync = system_sync,
     .truncate = system_truncate,
     .rename = system_rename,
@@ -88,11 +95,12 @@ int wr_fs_fail(wr_err *err, const char *what, const char *path)
 	               strerror(e));
 }
 
-int wr_fs_write_all(const wr_fs *fs, int fd, const void *data, size_t len)
+/* At `at`, or where the descriptor is if that is negative. */
+static int write_on(const wr_fs *fs, int fd, const void *data, size_t len, off_t at)
 {
 	const char *p = data;
 	while (len > 0) {
-		ssize_t n = fs->write(fs->ctx, fd, p, len);
+		ssize_t n = at < 0 ? fs->write(fs->ctx, fd, p, len) : fs->pwrite(fs->ctx, fd, p, len, at);
 		if (n < 0) {
 			if (errno == EINTR) continue;
 			return -1;
@@ -103,8 +111,19 @@ int wr_fs_write_all(const wr_fs *fs, int fd, const void *data, size_t len)
 		}
 		p += n;
 		len -= (size_t)n;
+		if (at >= 0) at += n;
 	}
 	return 0;
+}
+
+int wr_fs_write_all(const wr_fs *fs, int fd, const void *data, size_t len)
+{
+	return write_on(fs, fd, data, len, -1);
+}
+
+int wr_fs_write_at(const wr_fs *fs, int fd, const void *data, size_t len, off_t at)
+{
+	return write_on(fs, fd, data, len, at);
 }
 
 static int put_temporary(const wr_fs *fs, const char *path, const void *data, size_t len,

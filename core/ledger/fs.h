@@ -19,6 +19,7 @@ typedef struct wr_fs {
 	int (*sync_dir)(void *ctx, const char *dir);
 	int (*close)(void *ctx, int fd);
 	void *ctx;
+	ssize_t (*pwrite)(void *ctx, int fd, const void *data, size_t len, off_t at);
 } wr_fs;
 
 extern const wr_fs wr_fs_system;
@@ -26,6 +27,7 @@ extern const wr_fs wr_fs_system;
 /* wr_fs_fail turns errno into an error: what was tried, on which path. */
 int wr_fs_fail(wr_err *err, const char *what, const char *path);
 WR_CHECKED int wr_fs_write_all(const wr_fs *fs, int fd, const void *data, size_t len);
+WR_CHECKED int wr_fs_write_at(const wr_fs *fs, int fd, const void *data, size_t len, off_t at);
 /* wr_fs_put writes a whole file durably: a temporary beside it, synced, renamed, directory
  * synced. */
 WR_CHECKED int wr_fs_put(const wr_fs *fs, const char *dir, const char *name, const void *data,

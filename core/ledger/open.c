@@ -353,11 +353,13 @@ static int mend(recovery *rc, wr_ledger_opened *opened, wr_err *err)
 			return wr_fs_fail(err, "fsync directory", l->chain_dir);
 		return 0;
 	}
-	l->fd = l->fs.open(l->fs.ctx, path, O_WRONLY | O_APPEND | O_NOFOLLOW, 0);
+	l->fd = l->fs.open(l->fs.ctx, path, O_WRONLY | O_NOFOLLOW, 0);
 	if (l->fd < 0) return wr_fs_fail(err, "open", path);
 	l->segment = rc->last;
-	l->bytes = rc->end.bytes;
-	if (!rc->torn) return 0;
+	l->bytes = l->laid = rc->end.bytes;
+	struct stat st; /* torn, or space that was laid out ahead */
+	if (stat(path, &st)) return wr_fs_fail(err, "look at", path);
+	if (st.st_size == (off_t)rc->end.bytes) return 0;
 	if (l->fs.truncate(l->fs.ctx, l->fd, (off_t)rc->end.bytes))
 		return wr_fs_fail(err, "truncate", path);
 	if (l->fs.sync(l->fs.ctx, l->fd, false)) return wr_fs_fail(err, "fsync", path);
@@ -481,6 +483,8 @@ static wr_ledger *open_ledger(const wr_ledger_opts *o, const wr_fs *fs, bool thr
 	l->read_only = o->read_only;
 	l->threads = threads;
 	l->segment_max = (int64_t)(o->segment_max ? o->segment_max : WR_SEGMENT_MAX);
+	l->crowd = WR_CROWD;
+	l->lay = WR_LAID;
 	l->fd = -1;
 	l->durable.segment = -1;
 	wr_index_init(&l->index);

@@ -135,11 +135,13 @@ static void answered(void *ctx, const wr_appended *a)
 
 static void wait_for(wr_ledger *l, const waiting *w, uint32_t cohort)
 {
-	_Atomic uint32_t *bell = &l->bells[cohort % WR_BELLS];
+	wr_bell *bell = &l->bells[cohort % WR_BELLS];
 	for (;;) {
-		uint32_t rung = atomic_load(bell);
+		uint32_t rung = atomic_load(&bell->rung);
+		if (atomic_load(&bell->wakes) && atomic_exchange(&bell->wakes, false))
+			(void)syscall(SYS_futex, &bell->rung, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 		if (atomic_load_explicit(&w->answered, memory_order_acquire)) return;
-		(void)syscall(SYS_futex, bell, FUTEX_WAIT_PRIVATE, rung, NULL, NULL, 0);
+		(void)syscall(SYS_futex, &bell->rung, FUTEX_WAIT_PRIVATE, rung, NULL, NULL, 0);
 	}
 }
 
@@ -345,6 +347,7 @@ void wr_ledger_close(wr_ledger *l)
 	if (l->opened && !l->read_only) {
 		l->checkpoint_due = true;
 		wr_writer_run(l, NULL);
+		wr_writer_settle(l);
 		wr_keeper_write(l);
 	}
 	if (l->fd >= 0) (void)l->fs.close(l->fs.ctx, l->fd);

@@ -25,6 +25,9 @@
 #define WR_KEEP_MS          500               /* between two marks while busy */
 #define WR_BATCH_BYTES      ((size_t)4 << 20) /* one fdatasync covers about this much at most */
 #define WR_BELLS            8
+#define WR_SETTLE_S         1 /* after this long without work nothing is laid out */
+#define WR_CROWD            8 /* units in a batch that make it worth laying out … */
+#define WR_LAID             ((int64_t)1 << 20) /* … so much space ahead */
 
 /* Up to where everything is known to be on the disk. */
 typedef struct wr_durable {
@@ -46,6 +49,12 @@ typedef struct wr_unit {
 	wr_draft *drafts;
 } wr_unit;
 
+/* Rung when units are answered: whoever waits looks then. */
+typedef struct wr_bell {
+	_Atomic uint32_t rung;
+	atomic_bool wakes; /* who hears it first has to wake the others */
+} wr_bell;
+
 typedef struct wr_batch wr_batch;
 typedef struct wr_lock wr_lock;
 
@@ -57,6 +66,8 @@ struct wr_ledger {
 	char dir[PATH_MAX], chain_dir[PATH_MAX];
 	char chain[128], actor[128], origin[WR_NOTE_NAME_MAX + 1];
 	int64_t segment_max;
+	size_t crowd; /* WR_CROWD and WR_LAID; smaller in tests */
+	int64_t lay;
 	bool read_only, opened;
 	bool threads; /* false: whoever submits does the work, and no time passes by itself */
 	wr_lock *lock;
@@ -64,12 +75,11 @@ struct wr_ledger {
 	bool writer_up, keeper_up;
 	pthread_t writer, keeper;
 
-	/* Rung when units are answered; whoever waits looks then. By cohort, so that few look in
-	 * vain. */
-	_Atomic uint32_t bells[WR_BELLS];
+	wr_bell bells[WR_BELLS]; /* by cohort, so that few look in vain */
 
 	pthread_mutex_t mutex; /* guards from here … */
-	pthread_cond_t work;   /* for the writer: `wanted` units are queued, or closing */
+	pthread_cond_t work;   /* for the writer: something (while it gathers, `wanted`) is
+	                          queued, or closing */
 	pthread_cond_t care;   /* for the keeper: something to write, or closing */
 	wr_unit *first, **last;
 	size_t queued, wanted;
@@ -94,6 +104,7 @@ struct wr_ledger {
 	int fd;          /* of the segment being written, -1: none open */
 	int64_t segment; /* its first seq */
 	int64_t bytes;   /* written to it */
+	int64_t laid;    /* its size: what is beyond `bytes` is zeros laid out ahead */
 	wr_range tree;   /* of what is durable */
 	wr_batch *batch;
 
@@ -117,6 +128,7 @@ void *wr_ledger_writer(void *ledger); /* the thread */
 /* wr_writer_run writes `units` (a list) and a checkpoint if it is due; the caller has set
  * `writing`. */
 void wr_writer_run(wr_ledger *l, wr_unit *units);
+void wr_writer_settle(wr_ledger *l);
 void wr_unit_free(wr_unit *u);
 WR_CHECKED int wr_segment_path(const wr_ledger *l, char out[static PATH_MAX], int64_t segment,
                                wr_err *err);

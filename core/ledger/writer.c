@@ -1,5 +1,8 @@
 /* writer.c: group commit, segments, checkpoints, and what happens when the disk says no.
  *
+ * While many write, space is laid out ahead in the segment (chain.h): a sync that need not record a
+ * new length costs half. The writer thread cuts it off when it has nothing to do.
+ *
  * A batch is what was queued while the last one was being synced. Its receipts get their seq, time
  * and hash here; what goes to one segment goes out in one write, one fdatasync covers the batch,
  * and only then are the callers answered and the durable end moved. A checkpoint that is due is the
@@ -222,11 +225,11 @@ static int open_segment(wr_ledger *l, wr_err *err)
 {
 	char path[PATH_MAX];
 	if (wr_segment_path(l, path, l->durable.count, err)) return -1;
-	int fd = l->fs.open(l->fs.ctx, path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0640);
+	int fd = l->fs.open(l->fs.ctx, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0640);
 	if (fd < 0) return wr_fs_fail(err, "create", path);
 	l->fd = fd;
 	l->segment = l->durable.count;
-	l->bytes = 0;
+	l->bytes = l->laid = 0;
 	if (l->fs.sync_dir(l->fs.ctx, l->chain_dir))
 		return wr_fs_fail(err, "fsync directory", l->chain_dir);
 	return 0;
@@ -302,16 +305,48 @@ static int write_lines(wr_ledger *l, wr_batch *b, size_t from, size_t to, wr_err
 	if (from == to) return 0;
 	const batch_line *first = &b->lines[from], *last = &b->lines[to - 1];
 	size_t len = last->at + last->len - first->at;
-	if (wr_fs_write_all(&l->fs, l->fd, b->text.data + first->at, len))
+	if (wr_fs_write_at(&l->fs, l->fd, b->text.data + first->at, len, (off_t)l->bytes))
 		return wr_fs_fail(err, "write in", l->chain_dir);
 	l->bytes += (int64_t)len;
+	if (l->laid < l->bytes) l->laid = l->bytes;
+	return 0;
+}
+
+/* Many write: the next syncs shall be cheap. Where there is no room for that, there may be for
+ * receipts. */
+static int lay_out(wr_ledger *l, const wr_batch *b, wr_err *err)
+{
+	static const char zeros[1 << 16];
+	if (b->unit_count < l->crowd || l->laid - l->bytes >= l->lay / 8) return 0;
+	for (int64_t left = l->lay; left > 0;) {
+		size_t len = left < (int64_t)sizeof zeros ? (size_t)left : sizeof zeros;
+		left -= (int64_t)len;
+		if (wr_fs_write_at(&l->fs, l->fd, zeros, len, (off_t)l->laid) == 0) {
+			l->laid += (int64_t)len;
+			continue;
+		}
+		if (l->fs.truncate(l->fs.ctx, l->fd, (off_t)l->bytes))
+			return wr_fs_fail(err, "truncate in", l->chain_dir);
+		l->laid = l->bytes;
+		return 0;
+	}
+	return 0;
+}
+
+static int cut_laid(wr_ledger *l, wr_err *err)
+{
+	if (l->fd < 0 || l->laid == l->bytes) return 0;
+	if (l->fs.truncate(l->fs.ctx, l->fd, (off_t)l->bytes))
+		return wr_fs_fail(err, "truncate in", l->chain_dir);
+	l->laid = l->bytes;
+	if (l->fs.sync(l->fs.ctx, l->fd, false)) return wr_fs_fail(err, "fsync in", l->chain_dir);
 	return 0;
 }
 
 /* What was written is synced and the segment left. */
 static int leave_segment(wr_ledger *l, wr_batch *b, size_t upto, wr_err *err)
 {
-	if (sync_lines(l, b, upto, err)) return -1;
+	if (sync_lines(l, b, upto, err) || cut_laid(l, err)) return -1;
 	(void)l->fs.close(l->fs.ctx, l->fd);
 	l->fd = -1;
 	return 0;
@@ -339,7 +374,7 @@ static int write_batch(wr_ledger *l, wr_batch *b, wr_err *err)
 		}
 		bytes += need;
 	}
-	if (write_lines(l, b, from, b->line_count, err)) return -1;
+	if (write_lines(l, b, from, b->line_count, err) || lay_out(l, b, err)) return -1;
 	return sync_lines(l, b, b->line_count, err);
 }
 
@@ -379,7 +414,7 @@ static void give_up(wr_ledger *l, const wr_err *why, bool for_good)
 static bool is_ours(const wr_ledger *l, wr_err *err)
 {
 	struct stat st;
-	if (l->fd < 0 || fstat(l->fd, &st) || (st.st_size == l->bytes && st.st_nlink > 0)) return true;
+	if (l->fd < 0 || fstat(l->fd, &st) || (st.st_size == l->laid && st.st_nlink > 0)) return true;
 	(void)wr_fail(err, WR_E_CONFLICT, "%s: somebody else %s segment %lld: we stop writing",
 	              l->chain, st.st_nlink > 0 ? "wrote to" : "removed", (long long)l->segment);
 	return false;
@@ -509,15 +544,17 @@ void wr_writer_run(wr_ledger *l, wr_unit *units)
 
 /* ---- the thread ---- */
 
+/* Waking many takes a while: the first of them does it, not the writer. */
 static void ring(wr_ledger *l, uint32_t cohort)
 {
-	_Atomic uint32_t *bell = &l->bells[cohort % WR_BELLS];
-	(void)atomic_fetch_add(bell, 1);
-	(void)syscall(SYS_futex, bell, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+	wr_bell *bell = &l->bells[cohort % WR_BELLS];
+	atomic_store(&bell->wakes, true);
+	(void)atomic_fetch_add(&bell->rung, 1);
+	(void)syscall(SYS_futex, &bell->rung, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 /* Whom the last batch answered are back at once, as a rule: waiting for them a little makes one
- * sync do for all. Call with the mutex held. */
+ * sync do for all, and a sync costs more than the waiting. Call with the mutex held. */
 static void gather(wr_ledger *l, size_t crowd)
 {
 	struct timespec until;
@@ -533,13 +570,41 @@ static void gather(wr_ledger *l, size_t crowd)
 	l->wanted = SIZE_MAX;
 }
 
+/* Nothing to do: no space is laid out any more. */
+void wr_writer_settle(wr_ledger *l)
+{
+	wr_err err = {0}, cutting = {0};
+	if (cut_laid(l, &err) == 0) return;
+	wr_log(WR_LOG_WARN, "ledger", "%s: %s; going on in a new segment", l->chain, err.msg);
+	if (cut_back(l, &cutting)) give_up(l, &cutting, true);
+}
+
+/* Call with the mutex held. */
+static void wait_for_work(wr_ledger *l)
+{
+	struct timespec until;
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += WR_SETTLE_S;
+	while (l->writing || (!l->first && !l->checkpoint_due && !l->closing)) {
+		if (l->writing || l->fd < 0 || l->laid == l->bytes) {
+			(void)pthread_cond_wait(&l->work, &l->mutex);
+		} else if (pthread_cond_timedwait(&l->work, &l->mutex, &until) == ETIMEDOUT &&
+		           !l->writing) {
+			l->writing = true;
+			(void)pthread_mutex_unlock(&l->mutex);
+			wr_writer_settle(l);
+			(void)pthread_mutex_lock(&l->mutex);
+			l->writing = false;
+		}
+	}
+}
+
 void *wr_ledger_writer(void *ledger)
 {
 	wr_ledger *l = ledger;
 	(void)pthread_mutex_lock(&l->mutex);
 	for (;;) {
-		while (l->writing || (!l->first && !l->checkpoint_due && !l->closing))
-			(void)pthread_cond_wait(&l->work, &l->mutex);
+		wait_for_work(l);
 		if (!l->first && !l->checkpoint_due) break;
 		l->writing = true;
 		do {

@@ -1,10 +1,14 @@
 /* faulty.h: a disk that fails, for the ledger's file operations.
  *
  * The real files (on a tmpfs) hold what a running process sees. Beside each the model keeps what
- * would be left after the power goes: `disk`, the bytes of the last successful sync, and the
- * directory as of its last sync. After a failed sync the bytes of that time are lost for good even
- * if a later sync says yes: the kernel has marked the pages clean. crash() turns what would be
- * left, and a seeded part of what might be, into the real files. One mutex guards all of it. */
+ * would be left after the power goes: `disk`, the bytes that syncs have brought there, and the
+ * directory as of its last sync. Which 4 KiB pages are dirty is kept, as a kernel does: a sync that
+ * fails leaves them marked clean and lost, for good unless they are written again, whatever a later
+ * sync says. crash() turns what would be left, and a seeded part of what might be, into the real
+ * files.
+ *
+ * It can also be made to lie (`lies`), which is what a store would do that does without an
+ * operation: so the tests show that they would find that. One mutex guards all of it. */
 #ifndef WR_TEST_LEDGER_FAULTY_H
 #define WR_TEST_LEDGER_FAULTY_H
 
@@ -17,10 +21,28 @@
 
 enum { F_WRITE, F_SHORT, F_SYNC, F_SYNC_DIR, F_OPEN, F_TRUNCATE, F_RENAME, F_UNLINK, F_KINDS };
 
+/* What a store with a bug leaves out. */
+typedef enum lie {
+	LIE_NONE,
+	LIE_NO_SYNC,     /* it answers before syncing */
+	LIE_RETRY,       /* it syncs again after a failed sync, and believes it */
+	LIE_NO_DIR_SYNC, /* it forgets to sync the directory */
+	LIE_NO_CUT,      /* it goes on without cutting the failed batch off */
+	LIE_FLUSH_LESS,  /* one sync in eight is left out */
+	LIE_COUNT
+} lie;
+
+#define PAGE      4096u
+#define FILE_MAX  (4u << 20)
+#define PAGES_MAX (FILE_MAX / PAGE)
+#define ENTRIES   512
+
+enum { CLEAN, DIRTY, LOST };
+
 typedef struct inode {
 	wr_buf now, disk;
-	wr_buf cut;                /* what it was before it was truncated, until that is synced */
-	size_t lost_from, lost_to; /* of now; equal: nothing was lost */
+	uint8_t page[PAGES_MAX];
+	size_t pages; /* [0, pages) may be other than CLEAN */
 	int fds[4];
 	unsigned fd_count;
 } inode;
@@ -30,10 +52,10 @@ typedef struct entry {
 	inode *file;
 } entry;
 
-#define ENTRIES 512
 typedef struct faulty {
 	pthread_mutex_t mutex;
 	uint64_t chance;
+	lie lies;
 	unsigned percent[F_KINDS]; /* how often each fails */
 	int once[F_KINDS];         /* > 0: the next so many fail, whatever the percentage */
 	bool full, gone;           /* no space; the process is no more */
@@ -55,11 +77,13 @@ static bool fails(faulty *f, int kind)
 {
 	if (f->fuse > 0 && --f->fuse == 0) f->gone = true;
 	if (f->gone) return true;
-	bool yes = f->once[kind] > 0 || faulty_below(f, 100) < f->percent[kind];
+	bool yes = f->once[kind] > 0 || (f->percent[kind] && faulty_below(f, 100) < f->percent[kind]);
 	if (f->once[kind] > 0) f->once[kind]--;
 	f->failures += yes;
 	return yes;
 }
+
+/* ---- names ---- */
 
 static const char *base_name(const char *path)
 {
@@ -78,9 +102,8 @@ static inode *new_inode(faulty *f)
 {
 	inode *n = calloc(1, sizeof *n);
 	assert_non_null(n);
-	wr_buf_init(&n->now, 8u << 20);
-	wr_buf_init(&n->disk, 8u << 20);
-	wr_buf_init(&n->cut, 8u << 20);
+	wr_buf_init(&n->now, FILE_MAX);
+	wr_buf_init(&n->disk, FILE_MAX);
 	assert_true(f->inode_count < sizeof f->inodes / sizeof *f->inodes);
 	return f->inodes[f->inode_count++] = n;
 }
@@ -104,11 +127,61 @@ static void drop_entry(faulty *f, const char *name)
 
 static inode *inode_of_fd(faulty *f, int fd)
 {
-	for (size_t i = 0; i < f->inode_count; i++)
+	for (size_t i = f->inode_count; i-- > 0;)
 		for (unsigned k = 0; k < f->inodes[i]->fd_count; k++)
 			if (f->inodes[i]->fds[k] == fd) return f->inodes[i];
 	return NULL;
 }
+
+/* ---- bytes ---- */
+
+static void set_len(wr_buf *b, size_t len)
+{
+	if (len > b->len) {
+		size_t old = b->len;
+		assert_true(wr_buf_reserve(b, len - old));
+		memset(b->data + old, 0, len - old);
+	}
+	b->len = len;
+	if (b->data) b->data[len] = '\0';
+}
+
+static void mark_dirty(inode *n, size_t from, size_t to)
+{
+	if (from >= to) return;
+	assert_true(to <= FILE_MAX);
+	for (size_t p = from / PAGE; p <= (to - 1) / PAGE; p++) n->page[p] = DIRTY;
+	if (n->pages <= (to - 1) / PAGE) n->pages = (to - 1) / PAGE + 1;
+}
+
+static void put_bytes(inode *n, const void *data, size_t len, size_t at)
+{
+	if (n->now.len < at + len) set_len(&n->now, at + len);
+	memcpy(n->now.data + at, data, len);
+	mark_dirty(n, at, at + len);
+}
+
+/* Part of `b`, as far as it goes, to the same place in `out`. */
+static void copy_part(wr_buf *out, const wr_buf *b, size_t from, size_t to)
+{
+	if (to > out->len) to = out->len;
+	if (from >= to) return;
+	size_t have = b->len < to ? b->len : to;
+	memset(out->data + from, 0, to - from);
+	if (have > from) memcpy(out->data + from, b->data + from, have - from);
+}
+
+static void sync_inode(inode *n)
+{
+	set_len(&n->disk, n->now.len);
+	for (size_t p = 0; p < n->pages; p++) {
+		if (n->page[p] != DIRTY) continue;
+		copy_part(&n->disk, &n->now, p * PAGE, (p + 1) * PAGE);
+		n->page[p] = CLEAN;
+	}
+}
+
+/* ---- the operations ---- */
 
 static int faulty_open(void *ctx, const char *path, int flags, mode_t mode)
 {
@@ -121,10 +194,7 @@ static int faulty_open(void *ctx, const char *path, int flags, mode_t mode)
 		entry *e = lookup(f->now, f->now_count, base_name(path));
 		inode *n = e ? e->file : new_inode(f);
 		if (!e) set_entry(f, base_name(path), n);
-		if (flags & O_TRUNC) {
-			n->now.len = 0;
-			n->lost_from = n->lost_to = 0;
-		}
+		if (flags & O_TRUNC) n->now.len = 0;
 		assert_true(n->fd_count < 4);
 		n->fds[n->fd_count++] = fd;
 	}
@@ -132,9 +202,9 @@ static int faulty_open(void *ctx, const char *path, int flags, mode_t mode)
 	return fd;
 }
 
-static ssize_t faulty_write(void *ctx, int fd, const void *data, size_t len)
+/* at < 0: at the end. */
+static ssize_t write_some(faulty *f, int fd, const void *data, size_t len, off_t at)
 {
-	faulty *f = ctx;
 	ssize_t n = -1;
 	(void)pthread_mutex_lock(&f->mutex);
 	bool was_gone = f->gone;
@@ -143,40 +213,51 @@ static ssize_t faulty_write(void *ctx, int fd, const void *data, size_t len)
 	if (was_gone || some == 0 || (!f->gone && fails(f, F_WRITE))) {
 		errno = f->full ? ENOSPC : EIO;
 	} else {
-		n = write(fd, data, some);
+		inode *file = inode_of_fd(f, fd);
+		if (at < 0) at = (off_t)file->now.len;
+		n = pwrite(fd, data, some, at);
 		assert_int_equal(n, some);
-		wr_buf_add(&inode_of_fd(f, fd)->now, data, some);
+		put_bytes(file, data, some, (size_t)at);
 	}
 	(void)pthread_mutex_unlock(&f->mutex);
 	return n;
 }
 
-static void sync_inode(inode *n)
+static ssize_t faulty_write(void *ctx, int fd, const void *data, size_t len)
 {
-	wr_buf_reset(&n->cut);
-	wr_buf_reset(&n->disk);
-	wr_buf_add(&n->disk, n->now.data, n->now.len);
-	if (n->lost_to > n->now.len) n->lost_to = n->now.len;
-	if (n->lost_from < n->lost_to)
-		memset(n->disk.data + n->lost_from, 0, n->lost_to - n->lost_from);
+	return write_some(ctx, fd, data, len, -1);
+}
+
+static ssize_t faulty_pwrite(void *ctx, int fd, const void *data, size_t len, off_t at)
+{
+	return write_some(ctx, fd, data, len, at);
+}
+
+/* The pages that were to be synced are clean now, and any of them may not have reached the disk. */
+static void lose_pages(faulty *f, inode *n)
+{
+	if (faulty_below(f, 2)) set_len(&n->disk, n->now.len);
+	for (size_t p = 0; p < n->pages; p++) {
+		if (n->page[p] != DIRTY) continue;
+		n->page[p] = LOST;
+		if (faulty_below(f, 2)) copy_part(&n->disk, &n->now, p * PAGE, (p + 1) * PAGE);
+	}
 }
 
 static int faulty_sync(void *ctx, int fd, bool data_only)
 {
 	faulty *f = ctx;
 	int rc = 0;
-	(void)data_only;
 	(void)pthread_mutex_lock(&f->mutex);
 	inode *n = inode_of_fd(f, fd);
-	if (fails(f, F_SYNC)) {
-		if (!f->gone && n->now.len > n->disk.len) {
-			if (n->lost_from == n->lost_to) n->lost_from = n->disk.len;
-			n->lost_to = n->now.len;
-		}
+	bool fail = fails(f, F_SYNC);
+	bool skip = f->lies == LIE_NO_SYNC || (f->lies == LIE_FLUSH_LESS && faulty_below(f, 8) == 0);
+	if (fail && !f->gone) lose_pages(f, n);
+	if (fail && !f->gone && f->lies == LIE_RETRY) fail = false;
+	if (!fail && !(skip && data_only)) sync_inode(n);
+	if (fail) {
 		errno = f->full ? ENOSPC : EIO;
 		rc = -1;
-	} else {
-		sync_inode(n);
 	}
 	(void)pthread_mutex_unlock(&f->mutex);
 	return rc;
@@ -189,16 +270,13 @@ static int faulty_truncate(void *ctx, int fd, off_t len)
 	(void)pthread_mutex_lock(&f->mutex);
 	if (fails(f, F_TRUNCATE)) {
 		errno = EIO;
+	} else if (f->lies == LIE_NO_CUT) {
+		rc = 0;
 	} else {
 		inode *n = inode_of_fd(f, fd);
 		rc = ftruncate(fd, len);
-		if (n->now.len > n->cut.len) {
-			wr_buf_reset(&n->cut);
-			wr_buf_add(&n->cut, n->now.data, n->now.len);
-		}
-		if (n->now.len > (size_t)len) n->now.len = (size_t)len;
-		if (n->lost_to > n->now.len) n->lost_to = n->now.len;
-		if (n->lost_from > n->lost_to) n->lost_from = n->lost_to;
+		set_len(&n->now, (size_t)len);
+		if (len % PAGE) mark_dirty(n, (size_t)len - 1, (size_t)len);
 	}
 	(void)pthread_mutex_unlock(&f->mutex);
 	return rc;
@@ -245,8 +323,8 @@ static int faulty_sync_dir(void *ctx, const char *dir)
 	if (fails(f, F_SYNC_DIR)) {
 		errno = EIO;
 		rc = -1;
-	} else if (strstr(dir, CHAIN_NAME)) {
-		memcpy(f->disk, f->now, sizeof f->now);
+	} else if (strstr(dir, CHAIN_NAME) && f->lies != LIE_NO_DIR_SYNC) {
+		memcpy(f->disk, f->now, f->now_count * sizeof *f->now);
 		f->disk_count = f->now_count;
 	}
 	(void)pthread_mutex_unlock(&f->mutex);
@@ -268,6 +346,7 @@ static wr_fs faulty_fs(faulty *f)
 {
 	return (wr_fs){.open = faulty_open,
 	               .write = faulty_write,
+	               .pwrite = faulty_pwrite,
 	               .sync = faulty_sync,
 	               .truncate = faulty_truncate,
 	               .rename = faulty_rename,
@@ -277,30 +356,33 @@ static wr_fs faulty_fs(faulty *f)
 	               .ctx = f};
 }
 
-/* What may be left of a file: the synced bytes, some of the rest, some sectors of that unwritten.
- */
-static void leftover(faulty *f, inode *n, wr_buf *out)
+/* ---- the end ---- */
+
+/* What may be left of a file when the power goes: the synced bytes, and of each dirty page (or each
+ * sector of it) the new or the old. */
+static void leftover(faulty *f, const inode *n, wr_buf *out)
 {
-	const wr_buf *rest = n->cut.len > n->now.len && faulty_below(f, 2) ? &n->cut : &n->now;
-	wr_buf_add(out, n->disk.data, n->disk.len);
-	if (rest->len <= n->disk.len) {
-		if (rest->len < n->disk.len && faulty_below(f, 2)) out->len = rest->len;
-		return;
-	}
-	wr_buf_add(out, rest->data + n->disk.len, faulty_below(f, rest->len - n->disk.len + 1));
-	for (size_t at = n->disk.len / 512 * 512; at < out->len; at += 512) {
-		size_t from = at < n->disk.len ? n->disk.len : at;
-		size_t to = at + 512 < out->len ? at + 512 : out->len;
-		bool lost = from < n->lost_to && to > n->lost_from && n->lost_from < n->lost_to;
-		if (from < to && (lost || faulty_below(f, 4) == 0)) memset(out->data + from, 0, to - from);
-	}
+	size_t low = n->disk.len < n->now.len ? n->disk.len : n->now.len;
+	size_t high = n->disk.len < n->now.len ? n->now.len : n->disk.len;
+	size_t step = faulty_below(f, 2) ? PAGE : 512;
+	size_t len = faulty_below(f, 3) == 0 ? high : low + faulty_below(f, high - low + 1);
+	set_len(out, len);
+	copy_part(out, &n->disk, 0, len);
+	for (size_t at = 0; at < n->pages * PAGE && at < len; at += step)
+		if (n->page[at / PAGE] == DIRTY && faulty_below(f, 4)) copy_part(out, &n->now, at, at + step);
 }
 
-/* The power goes (or only the process, which loses nothing but what the kernel had dropped); then
- * everything that is left is on the disk. The ledger must be closed, with `gone` set. */
-static void crash(faulty *f, bool power)
+/* What is left when only the process is gone: everything but what the kernel had dropped. */
+static void survivors(const inode *n, wr_buf *out)
 {
-	entry left[2 * ENTRIES];
+	set_len(out, n->now.len);
+	copy_part(out, &n->now, 0, n->now.len);
+	for (size_t p = 0; p < n->pages; p++)
+		if (n->page[p] == LOST) copy_part(out, &n->disk, p * PAGE, (p + 1) * PAGE);
+}
+
+static size_t directory_left(faulty *f, bool power, entry left[static 2 * ENTRIES])
+{
 	size_t count = 0;
 	for (size_t i = 0; i < f->now_count; i++) {
 		const entry *was = lookup(f->disk, f->disk_count, f->now[i].name);
@@ -311,25 +393,34 @@ static void crash(faulty *f, bool power)
 	for (size_t i = 0; i < f->disk_count; i++) /* removed, or not yet */
 		if (!lookup(f->now, f->now_count, f->disk[i].name) && power && faulty_below(f, 2))
 			left[count++] = f->disk[i];
-	for (size_t i = 0; i < f->now_count; i++) (void)unlink(in_chain(f->now[i].name));
+	return count;
+}
+
+/* The power goes (or only the process, which loses nothing but what the kernel had dropped); then
+ * everything that is left is on the disk. The ledger must be closed, with `gone` set. */
+static void crash(faulty *f, bool power)
+{
+	entry left[2 * ENTRIES];
+	size_t count = directory_left(f, power, left);
+	for (size_t i = 0; i < f->now_count; i++)
+		if (!lookup(left, count, f->now[i].name)) (void)unlink(in_chain(f->now[i].name));
 	for (size_t i = 0; i < count; i++) {
 		inode *n = left[i].file;
-		wr_buf bytes = WR_BUF_INIT(8u << 20);
-		if (power) {
+		const entry *e = lookup(f->now, f->now_count, left[i].name);
+		bool same = e && e->file == n && n->pages == 0 && n->now.len == n->disk.len;
+		wr_buf bytes = WR_BUF_INIT(FILE_MAX);
+		if (same) continue;
+		if (power)
 			leftover(f, n, &bytes);
-		} else {
-			wr_buf_add(&bytes, n->now.data, n->now.len);
-			if (n->lost_from < n->lost_to)
-				memset(bytes.data + n->lost_from, 0, n->lost_to - n->lost_from);
-		}
+		else
+			survivors(n, &bytes);
 		spit(in_chain(left[i].name), wr_buf_cstr(&bytes), bytes.len);
 		wr_buf_free(&n->now);
-		wr_buf_free(&n->disk);
-		wr_buf_reset(&n->cut);
 		n->now = bytes;
-		wr_buf_init(&n->disk, 8u << 20);
-		n->lost_from = n->lost_to = 0;
-		sync_inode(n);
+		set_len(&n->disk, bytes.len);
+		copy_part(&n->disk, &n->now, 0, bytes.len);
+		memset(n->page, CLEAN, n->pages);
+		n->pages = 0;
 	}
 	memcpy(f->now, left, count * sizeof *left);
 	memcpy(f->disk, left, count * sizeof *left);
@@ -350,7 +441,6 @@ static void faulty_free(faulty *f)
 	for (size_t i = 0; i < f->inode_count; i++) {
 		wr_buf_free(&f->inodes[i]->now);
 		wr_buf_free(&f->inodes[i]->disk);
-		wr_buf_free(&f->inodes[i]->cut);
 		free(f->inodes[i]);
 	}
 	(void)pthread_mutex_destroy(&f->mutex);
