@@ -57,9 +57,9 @@ static void blank(parser *p)
 static int new_node(parser *p, wr_jt_kind kind, uint32_t parent, uint32_t *out)
 {
 	wr_jt *j = p->j;
+	if (j->count >= WR_JT_NODES_MAX)
+		return wr_fail(p->err, WR_E_LIMIT, "more than %u values", WR_JT_NODES_MAX);
 	if (j->count == j->cap) {
-		if (j->count >= WR_JT_NODES_MAX)
-			return wr_fail(p->err, WR_E_LIMIT, "more than %u values", WR_JT_NODES_MAX);
 		uint32_t cap = j->cap ? j->cap * 2 : 64;
 		jt_node *more = realloc(j->nodes, cap * sizeof *more);
 		if (!more) return wr_fail(p->err, WR_E_NOMEM, "out of memory");
@@ -105,7 +105,7 @@ static int scan_string(parser *p, bool *escaped)
 		if (c < 0x20) return bad(p, "a control character in a string");
 		if (c == '\\') {
 			*escaped = true;
-			if (p->end - p->at < 2) break;
+			if (p->end - p->at < 2) return bad(p, "a string that does not end");
 			char e = s[p->at + 1];
 			if (e == 'u') {
 				if (p->end - p->at < 6 || hex4(s + p->at + 2, &cp) != 0)
