@@ -201,9 +201,14 @@ static int judge(const exchange *x, CURLcode code, wr_err *err)
 		return wr_fail(err, WR_E_LIMIT, "the answer is larger than %zu KiB",
 		               x->t->answer_max >> 10);
 	if (code == CURLE_OK) return 0;
+	if (code == CURLE_OPERATION_TIMEDOUT) {
+		/* The same words each time, so that it is seen to be the same. */
+		char after[16];
+		wr_duration_words(after, sizeof after, x->t->timeout_ms);
+		return wr_fail(err, WR_E_TIMEOUT, "timed out after %s", after);
+	}
 	(void)wr_sanitise_to(text, sizeof text, why);
-	return wr_fail(err, code == CURLE_OPERATION_TIMEDOUT ? WR_E_TIMEOUT : WR_E_UNAVAILABLE, "%s",
-	               text);
+	return wr_fail(err, WR_E_UNAVAILABLE, "%s", text);
 }
 
 int wr_transfer_run(const wr_transfer *t, wr_transfer_answer *a, wr_err *err)
