@@ -71,7 +71,7 @@ int wr_checkpoint_parse(wr_checkpoint *out, const char *text, size_t len, wr_err
 	if (!(line = next_line(&text, end, &n))) return wr_fail(err, WR_E_INVALID, "%s", shape);
 	if (parse_root(out->root, line, n, err)) return -1;
 	while (text < end)
-		if (!(line = next_line(&text, end, &n)) || n == 0)
+		if (!next_line(&text, end, &n) || n == 0)
 			return wr_fail(err, WR_E_INVALID, "checkpoint: an empty or unfinished extension line");
 	return 0;
 }

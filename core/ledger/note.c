@@ -6,9 +6,9 @@
 #include "warroom/note.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "base/utf8.h"
 #include "ledger/key.h"
 #include "warroom/text.h"
 
@@ -17,6 +17,15 @@
 #define COSIG_HEAD   "cosignature/v1\n"
 #define COSIG_LEN    (8 + WR_ED25519_SIGNATURE) /* the time, big-endian, and the signature */
 #define ID_LEN       4
+
+/* The next code point; false: what is there is not UTF-8. */
+static bool next_cp(const char **s, const char *end, uint32_t *cp)
+{
+	static const char replacement[] = "\xef\xbf\xbd"; /* itself is well-formed */
+	const char *from = *s;
+	*cp = wr_utf8_next(s, end);
+	return *cp != 0xfffd || (*s - from == 3 && memcmp(from, replacement, 3) == 0);
+}
 
 /* ---- keys ---- */
 
@@ -36,9 +45,7 @@ static const char *name_fault(const char *name, size_t len, bool used)
 	if (len > WR_NOTE_NAME_MAX) return "the name is longer than 255 bytes";
 	while (name < end) {
 		uint32_t cp;
-		bool ok;
-		name += wr_utf8_step(name, end, &cp, &ok);
-		if (!ok) return "the name is not UTF-8";
+		if (!next_cp(&name, end, &cp)) return "the name is not UTF-8";
 		if (unicode_space(cp)) return "a space in the name";
 		if (cp == '+') return "a plus sign in the name";
 		if (cp < 0x20 || (used && wr_cp_unsafe(cp))) return "a control character in the name";
@@ -49,20 +56,19 @@ static const char *name_fault(const char *name, size_t len, bool used)
 int wr_note_key_make(wr_note_key *out, const char *name, wr_note_alg alg,
                      const uint8_t public_key[static WR_ED25519_PUBLIC], wr_err *err)
 {
-	uint8_t preimage[WR_NOTE_NAME_MAX + 2 + WR_ED25519_PUBLIC], hash[WR_HASH_LEN];
+	char preimage[WR_NOTE_NAME_MAX + 2 + WR_ED25519_PUBLIC + 1];
+	uint8_t hash[WR_HASH_LEN];
 	size_t len = strlen(name);
 	const char *fault = name_fault(name, len, true);
 	if (fault) return wr_fail(err, WR_E_INVALID, "key name: %s", fault);
 	if (alg != WR_NOTE_ED25519 && alg != WR_NOTE_COSIGNATURE)
 		return wr_fail(err, WR_E_INVALID, "key: no signature type that is known: 0x%02x",
 		               (unsigned)alg);
-	memcpy(preimage, name, len);
-	preimage[len] = '\n';
-	preimage[len + 1] = (uint8_t)alg;
+	(void)snprintf(preimage, sizeof preimage, "%s\n%c", name, (int)alg);
 	memcpy(preimage + len + 2, public_key, WR_ED25519_PUBLIC);
 	wr_sha256(hash, preimage, len + 2 + WR_ED25519_PUBLIC);
 	*out = (wr_note_key){.alg = alg};
-	memcpy(out->name, name, len);
+	(void)snprintf(out->name, sizeof out->name, "%s", name);
 	memcpy(out->public_key, public_key, WR_ED25519_PUBLIC);
 	memcpy(out->id, hash, ID_LEN);
 	return 0;
@@ -123,10 +129,9 @@ static int check_bytes(const char *data, size_t len, wr_err *err)
 	const char *s = data, *end = data + len;
 	while (s < end) {
 		uint32_t cp;
-		bool ok;
 		const char *at = s;
-		s += wr_utf8_step(s, end, &cp, &ok);
-		if (!ok) return wr_fail(err, WR_E_INVALID, "note: not UTF-8 at byte %zd", at - data);
+		if (!next_cp(&s, end, &cp))
+			return wr_fail(err, WR_E_INVALID, "note: not UTF-8 at byte %zd", at - data);
 		if (cp < 0x20 && cp != '\n')
 			return wr_fail(err, WR_E_INVALID, "note: a control character at byte %zd", at - data);
 	}

@@ -110,7 +110,7 @@ static int covered_line(reader *r, int64_t seq, wr_line *line)
 static int leaf_at(void *ctx, int64_t index, uint8_t out[static WR_HASH_LEN])
 {
 	reader *r = ctx;
-	wr_line line;
+	wr_line line = {0};
 	if (covered_line(r, index, &line)) return -1;
 	if (hash_of(&line, out))
 		return wr_fail(r->err, WR_E_CORRUPT, "%s: receipt %lld has no hash at its end", r->dir,

@@ -119,6 +119,7 @@ static void names(void **state)
 		assert_int_equal(wr_note_key_make(&k, bad[i], WR_NOTE_ED25519, key, &err), -1);
 	assert_int_equal(wr_note_key_make(&k, "acme/m\xc3\xbcnchen/ops", WR_NOTE_ED25519, key, &err),
 	                 0);
+	assert_int_equal(wr_note_key_make(&k, "a\xef\xbf\xbd", WR_NOTE_ED25519, key, &err), 0);
 	memset(longest, 'a', sizeof longest);
 	longest[WR_NOTE_NAME_MAX] = '\0';
 	assert_int_equal(wr_note_key_make(&k, longest, WR_NOTE_ED25519, key, &err), 0);
