@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -138,6 +139,8 @@ static void refuse(const json_t *answer, long status, wr_err *err)
 /* libcurl says "Couldn't connect" whatever it was. */
 static const char *why_not(const char *path)
 {
+	struct stat st;
+	if (stat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) return "that is no socket";
 	if (access(path, W_OK) == 0) return "nobody answers; is warroomd running?";
 	if (errno == EACCES) return "permission denied; it is for its owner and group (socket_group)";
 	if (errno == ENOENT) return "there is no such socket; is warroomd running?";

@@ -303,9 +303,13 @@ static bool read_person(engine *e, request *r, const json_t *body, wr_signed *s,
 		name_list people = {0};
 		for (size_t i = 0; i < e->cfg->operator_count; i++)
 			name_list_add(&people, e->cfg->operators[i].principal);
-		request_error(e, r, 403, "denied", "A-OPERATOR",
-		              "\"%.63s\" is not among the operators (%s); say who signs with --as NAME",
-		              principal, people.text);
+		if (*principal)
+			request_error(e, r, 403, "denied", "A-OPERATOR",
+			              "\"%.63s\" is not among the operators (%s); say who signs with --as NAME",
+			              principal, people.text);
+		else
+			request_error(e, r, 403, "denied", "A-OPERATOR",
+			              "nobody is named: say who signs with --as NAME, one of %s", people.text);
 		return false;
 	}
 	if (role && !has_role(*who, role)) {

@@ -17,10 +17,12 @@ static void print_region(const cli *c, const json_t *r)
 		say(c, stdout, " weight %3lld %%", (long long)weight);
 	else
 		say(c, stdout, " weight     -");
+	/* On a line of its own: all of it is over 80 columns. */
 	size_t i;
 	json_t *cls;
 	json_array_foreach (json_object_get(r, "classes"), i, cls) {
 		const char *s = wr_json_str(cls, "status", "");
+		if (i == 0) say(c, stdout, "\n%-15s", "");
 		say(c, stdout, "  %s %s", wr_json_str(cls, "abbr", "?"),
 		    !strcmp(s, "clear")      ? "ok"
 		    : !strcmp(s, "breached") ? "BREACHED"
@@ -165,6 +167,24 @@ int verb_status(cli *c)
 	return EXIT_OK;
 }
 
+/* Says what is offered instead. */
+static int not_offered(const cli *c, const json_t *s)
+{
+	wr_buf b = WR_BUF_INIT(4096);
+	size_t i;
+	json_t *a;
+	json_array_foreach (json_object_get(s, "actions"), i, a)
+		wr_buf_addf(&b, "%s%s --from %s --to %s", i ? ", or " : "", action_name(a),
+		            wr_json_str(a, "from", ""), wr_json_str(a, "to", ""));
+	int rc =
+	    cli_usage(c,
+	              "\"%.40s\" is not among what the engine offers now (%s); to ask about others "
+	              "say --from REGION and --to REGION",
+	              c->argv[0], b.len ? wr_buf_cstr(&b) : "nothing");
+	wr_buf_free(&b);
+	return rc;
+}
+
 /* The action's regions as named, else those of the engine's own candidate for it. */
 static int action_path(cli *c, const char *route, wr_buf *path)
 {
@@ -189,13 +209,9 @@ static int action_path(cli *c, const char *route, wr_buf *path)
 			snprintf(to, sizeof to, "%s", at);
 			found = true;
 		}
+		if (!found) rc = not_offered(c, s);
 		json_decref(s);
-		if (!found)
-			return cli_usage(
-			    c,
-			    "\"%.40s\" is not possible from where the primary is now: an action is failover, "
-			    "failback or a runbook's name; --from and --to name other regions",
-			    c->argv[0]);
+		if (rc != EXIT_OK) return rc;
 	}
 	wr_buf_adds(path, route);
 	client_query(path, "action", c->argv[0]);

@@ -10,6 +10,7 @@
 #include "warroom/json.h"
 #include "warroom/limits.h"
 #include "warroom/seal.h"
+#include "warroom/text.h"
 
 static const char *who(const cli *c)
 {
@@ -145,19 +146,36 @@ static int send_signature(cli *c, const char *id, const char *decision, const ch
 	return EXIT_OK;
 }
 
+static int read_only(const cli *c)
+{
+	return cli_usage(c, "%s would change something, and --read-only was given", c->verb);
+}
+
+/* The whole command, to be copied. */
+static int how_to_sign(const cli *c, const char *decision, int operands)
+{
+	char all[256] = "";
+	size_t n = 0;
+	for (int i = 0; i < operands && n < sizeof all; i++)
+		n += (size_t)snprintf(all + n, sizeof all - n, " %.63s", c->argv[i]);
+	const char *name = *who(c) ? who(c) : "NAME";
+	return cli_usage(
+	    c,
+	    "say how you sign: --key FILE (a sealed key), or with an SSH key: warroom pending "
+	    "%.40s --as %.63s --decision %s | ssh-keygen -Y sign -n warroom-approval -f KEY | "
+	    "warroom %s%s -",
+	    c->argv[0], name, decision, c->verb, all);
+}
+
 /* ID [-|FILE], the decision being `decision`. */
 static int decide(cli *c, const char *decision, int operands)
 {
 	bool piped = c->argc == operands + 1;
 	if (c->argc != operands && !piped)
 		return cli_usage(c, "too many operands: the last is - or the file of a signature");
+	if (c->read_only) return read_only(c);
 	if (piped) return send_signature(c, c->argv[0], decision, c->argv[operands]);
-	if (!c->key)
-		return cli_usage(
-		    c,
-		    "say how you sign: --key FILE, or pipe a signature: warroom pending %s --decision %s | "
-		    "ssh-keygen -Y sign -n warroom-approval -f KEY | warroom %s %s -",
-		    c->argv[0], decision, c->verb, c->argv[0]);
+	if (!c->key) return how_to_sign(c, decision, operands);
 	intent in = {.operation_id = c->argv[0],
 	             .decision = decision,
 	             .principal = who(c),
@@ -281,13 +299,32 @@ static int print_draft(cli *c, const intent *in)
 	return EXIT_OK;
 }
 
+/* Says which regions there are, if the engine answers. */
+static int which_regions(cli *c)
+{
+	char path[512], list[256] = "";
+	wr_err err = {0};
+	json_t *s = NULL, *r;
+	if (cli_socket(c, path, sizeof path, &err) == 0 && (c->client = client_new(path, &err)))
+		s = client_call(c->client, "/v1/state", NULL, 2000, &err);
+	size_t i, n = 0;
+	json_array_foreach (json_object_get(s, "regions"), i, r)
+		if (n < sizeof list && wr_name_ok(wr_json_str(r, "name", "")))
+			n += (size_t)snprintf(list + n, sizeof list - n, "%s%s (%.20s)",
+			                      n ? ", " : "; there are ", wr_json_str(r, "name", ""),
+			                      wr_json_str(r, "role", ""));
+	json_decref(s);
+	return cli_usage(c,
+	                 "say --from REGION and --to REGION, nothing is guessed when something will be "
+	                 "moved%s",
+	                 list);
+}
+
 int verb_propose(cli *c)
 {
 	if (c->argc != 1) return cli_usage(c, "name one action: failover, failback or a runbook");
-	if (!c->from || !c->to)
-		return cli_usage(
-		    c,
-		    "say --from REGION and --to REGION: nothing is guessed when something will be moved");
+	if (c->read_only && c->key) return read_only(c);
+	if (!c->from || !c->to) return which_regions(c);
 	if (!c->reason || !*c->reason)
 		return cli_usage(c, "say why with --reason: it stays in the record");
 	if (!cli_client(c)) return EXIT_USAGE;
