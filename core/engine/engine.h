@@ -56,6 +56,7 @@ typedef struct appended {
 typedef struct audit {
 	bool ok;
 	int64_t checked, at_us;
+	int64_t attested; /* last seq that a checkpoint vouches for, -1 none */
 	char text[256];
 } audit;
 
@@ -200,6 +201,7 @@ typedef struct engine {
 	size_t live_next;
 	audit last_audit;
 	bool audited;
+	atomic_int audit_percent; /* the auditor sets it; -1: it is at rest */
 	struct foreign *foreign; /* NULL until it is set up */
 	/* the prober's counts a while ago, for the banner */
 	uint64_t late_done, late_late, late_dropped;

@@ -2,13 +2,16 @@
  * weights). */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "engine/engine.h"
 #include "warroom/log.h"
 #include "warroom/verify.h"
 
 #define AUDIT_EVERY_MS 60000
+#define AUDIT_NICE     10
 #define AUDIT_SHARE    20 /* a long ledger is audited less often: a twentieth of the time at most */
 
 /* Sleeps until due (monotonic) or the engine stops; false when stopping. */
@@ -23,18 +26,46 @@ static bool nap_until(engine *e, int64_t due_ms)
 	return !atomic_load(&e->stopping);
 }
 
+static void audit_progress(void *ctx, int64_t bytes, int64_t total)
+{
+	engine *e = ctx;
+	atomic_store(&e->audit_percent, total > 0 ? (int)(bytes * 100 / total) : 100);
+}
+
+static int64_t attested_of(const wr_verify_report *rep, const char *partition, const char *stream)
+{
+	char chain[160];
+	snprintf(chain, sizeof chain, "%s/%s", partition, stream);
+	for (size_t i = 0; i < rep->chain_report_count; i++)
+		if (!strcmp(rep->chain_reports[i].chain, chain))
+			return rep->chain_reports[i].last_attested_seq;
+	return -1;
+}
+
+/* In this thread alone: who waits for a step has the other processors. */
 static void audit_once(engine *e)
 {
+	const wr_verify_opts opts = {
+	    .threads = 1, .cancel = &e->stopping, .progress = audit_progress, .ctx = e};
 	wr_verify_report rep = {0};
 	wr_err err = {0};
 	msg *m = calloc(1, sizeof *m);
 	if (!m) return;
 	m->kind = MSG_AUDIT;
-	if (wr_ledger_verify(e->cfg->ledger_dir, &rep, NULL, NULL, &err) != 0) {
+	m->audit.attested = -1;
+	atomic_store(&e->audit_percent, 0);
+	int rc = wr_ledger_verify_with(e->cfg->ledger_dir, &opts, &rep, &err);
+	atomic_store(&e->audit_percent, -1);
+	if (rc != 0 && err.code == WR_E_CANCELLED) {
+		free(m);
+		return;
+	}
+	if (rc != 0) {
 		snprintf(m->audit.text, sizeof m->audit.text, "cannot verify: %.200s", err.msg);
 	} else {
 		m->audit.ok = rep.ok;
 		m->audit.checked = rep.checked;
+		m->audit.attested = attested_of(&rep, e->cfg->partition, e->cfg->stream);
 		if (!rep.ok && rep.anomaly_count)
 			snprintf(m->audit.text, sizeof m->audit.text, "%s at seq %lld: %.180s",
 			         wr_anomaly_name(rep.anomalies[0].kind), (long long)rep.anomalies[0].seq,
@@ -49,6 +80,7 @@ static void *auditor_main(void *ctx)
 {
 	engine *e = ctx;
 	int64_t due = 0;
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), AUDIT_NICE); /* of this thread, on Linux */
 	while (nap_until(e, due)) {
 		int64_t began = wr_mono_ms(e->clock);
 		audit_once(e);

@@ -312,7 +312,8 @@ static json_t *view_ledger(const engine *e)
 	put_bool(o, "verified_ok", e->audited && e->last_audit.ok);
 	put_int(o, "verified_age_ms", e->audited ? view_age_ms(e, e->last_audit.at_us) : -1);
 	put_int(o, "verified_count", e->audited ? e->last_audit.checked : -1);
-	put_int(o, "attested_seq", -1);
+	put_int(o, "attested_seq", e->audited ? e->last_audit.attested : -1);
+	put_int(o, "verifying_percent", atomic_load(&e->audit_percent));
 	put(o, "export", view_export(e));
 	put(o, "anchor", view_anchor(e));
 	put(o, "tail", tail);

@@ -232,7 +232,8 @@ static int accept(wr_check *c, const wr_receipt *r, const wr_line *line, int64_t
                   wr_err *err)
 {
 	c->report->valid++;
-	if (!c->file_began && c->segment >= 0 && r->seq != c->segment)
+	bool gap = r->seq != c->expect; /* then that is why */
+	if (!c->file_began && c->segment >= 0 && r->seq != c->segment && !gap)
 		wr_check_anomaly(c, WR_AN_CORRUPT, r->seq, number, line->at,
 		                 "the file's name says seq %lld, its first receipt is seq %lld",
 		                 (long long)c->segment, (long long)r->seq);

@@ -38,11 +38,11 @@ static void add_anomaly(wr_buf *out, const wr_anomaly *a)
 	wr_buf_addf(out, ": %s\n", a->text);
 }
 
-static void add_seq(wr_buf *out, const char *name, int64_t seq, const char *chain)
+static void add_seq(wr_buf *out, const char *name, int64_t seq, const char *none, const char *chain)
 {
 	wr_buf_addf(out, "Last %s receipt: ", name);
 	if (seq < 0)
-		wr_buf_adds(out, "none");
+		wr_buf_adds(out, none);
 	else
 		wr_buf_addf(out, "%lld", (long long)seq);
 	wr_buf_addf(out, "%s%s\n", *chain ? "  " : "", chain);
@@ -53,8 +53,9 @@ static void add_chains(wr_buf *out, const wr_verify_report *r)
 	for (size_t i = 0; i < r->chain_report_count; i++) {
 		const wr_chain_report *c = &r->chain_reports[i];
 		const char *name = r->chains > 1 ? c->chain : "";
-		add_seq(out, "consistent", c->last_consistent_seq, name);
-		add_seq(out, "attested", c->last_attested_seq, name);
+		add_seq(out, "consistent", c->last_consistent_seq, "none", name);
+		add_seq(out, "attested", c->last_attested_seq, *r->not_checked ? "not checked" : "none",
+		        name);
 	}
 	if (*r->not_checked) wr_buf_addf(out, "Not checked: %s\n", r->not_checked);
 	if (r->chain_report_count || *r->not_checked) wr_buf_addc(out, '\n');

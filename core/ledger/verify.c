@@ -510,8 +510,9 @@ int wr_ledger_verify_with(const char *path, const wr_verify_opts *opts, wr_verif
 	set_defaults(&v.opts);
 	*out = (wr_verify_report){.ok = true, .last_consistent_seq = -1, .last_attested_seq = -1};
 	int rc = verify_path(&v, path, err);
-	if (rc == 0 && out->chains == 0 && v.skipped > 0)
-		rc = wr_fail(err, WR_E_NOT_FOUND, "%s: no receipt is that late", path);
+	if (rc == 0 && out->chains == 0 && v.skipped > 0 && v.opts.since_us <= 0)
+		rc = wr_fail(err, WR_E_NOT_FOUND, "%s: it ends before receipt %lld", path,
+		             (long long)v.opts.since_seq);
 	if (rc) {
 		wr_verify_free(out);
 		return -1;

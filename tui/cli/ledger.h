@@ -9,6 +9,10 @@
 typedef cli_sub ledger_verb;
 extern const ledger_verb ledger_verbs[]; /* ended by name NULL */
 
+/* ledger_verify.c */
+extern const cli_option ledger_verify_options[];
+int ledger_verify(cli *c);
+
 /* ledger_prove.c */
 extern const cli_option ledger_prove_options[], ledger_check_proof_options[],
     ledger_cosign_options[];

@@ -1,5 +1,4 @@
-/* verbs_ledger.c: the table of `warroom ledger`, and verify, tail and show. verify needs no engine:
- * it reads the files. */
+/* verbs_ledger.c: the table of `warroom ledger`, and tail and show. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,44 +7,6 @@
 #include "cli/lines.h"
 #include "warroom/json.h"
 #include "warroom/ledger.h"
-#include "warroom/verify.h"
-
-static void progress(void *ctx, int64_t bytes, int64_t total)
-{
-	int64_t *last = ctx;
-	int64_t percent = total > 0 ? bytes * 100 / total : 100;
-	if (percent == *last) return;
-	*last = percent;
-	fprintf(stderr, "\rverifying %3lld%%", (long long)percent);
-	if (percent >= 100) fputs("\r              \r", stderr);
-}
-
-static int verify(cli *c)
-{
-	if (c->argc != 1) return cli_usage(c, "ledger verify needs one PATH");
-	wr_verify_report rep = {0};
-	wr_err err = {0};
-	int64_t last = -1;
-	bool show = isatty(STDERR_FILENO) && !c->json;
-	if (wr_ledger_verify(c->argv[0], &rep, show ? progress : NULL, &last, &err) != 0) {
-		wr_verify_free(&rep);
-		(void)cli_error(c, &err);
-		return EXIT_USAGE;
-	}
-	if (c->json) {
-		json_t *j = wr_verify_json(&rep);
-		cli_print_json(j);
-		json_decref(j);
-	} else {
-		wr_buf out = WR_BUF_INIT(4u << 20);
-		wr_verify_print(&rep, cli_unicode(c), &out);
-		fputs(wr_buf_cstr(&out), stdout);
-		wr_buf_free(&out);
-	}
-	bool ok = rep.ok;
-	wr_verify_free(&rep);
-	return ok ? EXIT_OK : EXIT_NO;
-}
 
 static void print_line(const cli *c, const json_t *r, const char *text)
 {
@@ -127,9 +88,11 @@ static int show(cli *c)
 	if (!a) return rc;
 	json_t *r = json_array_get(json_object_get(a, "receipts"), 0);
 	if (!r) {
+		int64_t count = wr_json_int(json_object_get(a, "head"), "count", 0);
 		json_decref(a);
 		wr_err err;
-		(void)wr_fail(&err, WR_E_CANCELLED, "no receipt %lld: the ledger ends before it", seq);
+		(void)wr_fail(&err, WR_E_CANCELLED, "no receipt %lld: the last one is %lld", seq,
+		              (long long)count - 1);
 		(void)cli_error(c, &err);
 		return EXIT_NO;
 	}
@@ -156,26 +119,34 @@ static const cli_option o_tail[] = {{"n", "COUNT", "how many, 1 to 500 (default 
 
 const ledger_verb ledger_verbs[] = {
     {"verify", "PATH", "check a ledger, a chain or one segment; needs no engine",
-     "PATH is a ledger's directory, a chain's, or one segment.\nExit 0: verified; 1: broken; 2: "
-     "unreadable.\n",
-     NULL, verify},
+     "PATH is a ledger's directory, a chain's, or one segment; an engine may be writing to it. "
+     "Each\n"
+     "anomaly is listed with its place. Consistent: every hash and link up to there holds. "
+     "Attested:\n"
+     "a signed checkpoint covers it.\n"
+     "Exit 0: verified; 1: broken; 2: wrong use or unreadable.\n",
+     ledger_verify_options, ledger_verify},
     {"tail", "", "the last receipts", "", o_tail, tail},
     {"show", "SEQ", "one receipt, whole", "", NULL, show},
     {"prove", "[DIR] SEQ | [DIR] OLD NEW", "a proof of a receipt, or of growth, as a file",
      "DIR is a ledger's directory or a chain's (default: the configuration's). OLD and NEW are\n"
-     "sizes of signed checkpoints, \"latest\" for the latest, or files that hold one. A receipt can\n"
-     "be proven once a signed checkpoint covers it, within a minute.\nExit 1: it cannot be proven.\n",
+     "sizes of signed checkpoints, \"latest\" for the latest, or files that hold one. A receipt "
+     "can\n"
+     "be proven once a signed checkpoint covers it, within a minute.\nExit 1: it cannot be "
+     "proven.\n",
      ledger_prove_options, ledger_prove},
     {"check-proof", "FILE", "what a proof proves, and who signed it; needs nothing else",
      "Without --key nothing says whose signature it is, and nothing is proven.\n"
      "Exit 0: proven; 1: not; 2: no proof, or unreadable.\n",
      ledger_check_proof_options, ledger_check_proof},
     {"cosign", "CHECKPOINT", "sign another engine's checkpoint, if its log only grew",
-     "Refused, with exit 1, unless --key signed it and it goes on from the one cosigned last. Of a\n"
+     "Refused, with exit 1, unless --key signed it and it goes on from the one cosigned last. Of "
+     "a\n"
      "fork both checkpoints are kept in --state.\n",
      ledger_cosign_options, ledger_cosign},
     {"audit", "PROFILE SOURCE | REGION|all", "check receipts that other software wrote",
-     "PROFILE says how they are chained (docs/foreign-chains.md), SOURCE is a file or a URL. With a\n"
+     "PROFILE says how they are chained (docs/foreign-chains.md), SOURCE is a file or a URL. With "
+     "a\n"
      "REGION or all, the engine audits what it follows there.\n"
      "Exit 0: verified; 1: broken; 2: unreadable.\n",
      ledger_audit_options, ledger_audit},
@@ -186,13 +157,16 @@ const ledger_verb ledger_verbs[] = {
      "Exit 0: exported; 1: the ledger is damaged there; 2: wrong use or unreadable.\n",
      ledger_export_options, ledger_export},
     {"import", "EXPORT", "append an export's receipts to a ledger that they belong to",
-     "EXPORT is an export's directory or a file of JSON lines. Everything is checked first: manifest,\n"
-     "hashes, links, ids, checkpoint. It must go on where the ledger ends; what is there already is\n"
+     "EXPORT is an export's directory or a file of JSON lines. Everything is checked first: "
+     "manifest,\n"
+     "hashes, links, ids, checkpoint. It must go on where the ledger ends; what is there already "
+     "is\n"
      "skipped, so importing twice does nothing.\n"
      "Exit 0: it is in; 1: it does not belong there; 2: wrong use or unreadable.\n",
      ledger_import_options, ledger_import},
     {"restore", "", "a damaged ledger made whole: snapshot, changelog, what is left",
-     "The sources are only read. What hangs together from receipt 0 on and is signed goes on; what\n"
+     "The sources are only read. What hangs together from receipt 0 on and is signed goes on; "
+     "what\n"
      "is lost is listed. The result is verified before it appears. docs/restore.md has the steps.\n"
      "Exit 0: restored, nothing lost; 1: restored with a loss, or refused; 2: wrong use or "
      "unreadable.\n",
@@ -201,14 +175,16 @@ const ledger_verb ledger_verbs[] = {
      "PATH is a ledger's directory, a chain's, or one segment.\n"
      "Exit 0: none; 1: some; 2: unreadable.\n",
      NULL, ledger_duplicates},
-    {"archive", "now | list [DIR] | verify [DIR]", "the daily exports: another one, all, are they whole",
+    {"archive", "now | list [DIR] | verify [DIR]",
+     "the daily exports: another one, all, are they whole",
      "now: the engine exports what is new, without waiting for the time of day. list and verify\n"
      "read DIR, an archive or one export (default: the configuration's), and need no engine:\n"
      "manifests, every hash and link, and that each export follows on the one before.\n"
      "Exit 0: exported, or verified; 1: failed, or broken; 2: unreadable.\n",
      ledger_archive_options, ledger_archive},
     {"anchor", "now | verify [PATH]", "external time stamps of checkpoints (RFC 3161)",
-     "now: the engine has its latest checkpoint stamped. verify needs no engine: PATH is a ledger, a\n"
+     "now: the engine has its latest checkpoint stamped. verify needs no engine: PATH is a ledger, "
+     "a\n"
      "chain, an anchors directory or a .tsr file; it says since when the receipts are proven to\n"
      "exist, and that the stamped root is the ledger's.\n"
      "Exit 0: stamped, or all hold; 1: failed, or some do not; 2: unreadable.\n",
