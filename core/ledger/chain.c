@@ -285,16 +285,17 @@ int wr_lines_next(wr_lines *r, wr_line *out, wr_err *err)
 
 /* Pages that never reached the disk read as zeros: from the end of what was there before or from
  * a sector's beginning, up to a sector's beginning or the end of the file. So does space that was
- * laid out and not written: a sector or more, up to the end of the file. A byte that was changed
- * into a zero has not this shape. */
+ * laid out and not written: from anywhere to the end of the file. A byte that was changed into a
+ * zero has not this shape, unless it is the last, which is no more than cutting it off. */
 static bool unwritten_pages(const wr_line *line, size_t zero)
 {
 	size_t end = zero;
 	while (end < line->len && line->text[end] == '\0') end++;
-	bool to_end = end == line->len && (!line->ended || line->overlong);
-	if (to_end && end - zero >= SECTOR) return true;
+	bool all = end == line->len;
+	if (all && !line->ended) return true;
+	if (all && line->overlong && end - zero >= SECTOR) return true;
 	return (zero == 0 || (line->at + (int64_t)zero) % SECTOR == 0) &&
-	       (to_end || (line->at + (int64_t)end) % SECTOR == 0);
+	       (line->at + (int64_t)end) % SECTOR == 0;
 }
 
 bool wr_tail_torn(const wr_line *line)

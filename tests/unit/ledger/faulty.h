@@ -179,6 +179,7 @@ static void sync_inode(inode *n)
 		copy_part(&n->disk, &n->now, p * PAGE, (p + 1) * PAGE);
 		n->page[p] = CLEAN;
 	}
+	while (n->pages && n->page[n->pages - 1] == CLEAN) n->pages--;
 }
 
 /* ---- the operations ---- */
@@ -369,7 +370,8 @@ static void leftover(faulty *f, const inode *n, wr_buf *out)
 	set_len(out, len);
 	copy_part(out, &n->disk, 0, len);
 	for (size_t at = 0; at < n->pages * PAGE && at < len; at += step)
-		if (n->page[at / PAGE] == DIRTY && faulty_below(f, 4)) copy_part(out, &n->now, at, at + step);
+		if (n->page[at / PAGE] == DIRTY && faulty_below(f, 4))
+			copy_part(out, &n->now, at, at + step);
 }
 
 /* What is left when only the process is gone: everything but what the kernel had dropped. */

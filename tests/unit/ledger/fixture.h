@@ -111,7 +111,7 @@ static UNUSED const char *in_dir(const char *name)
 static UNUSED const char *in_chain(const char *name)
 {
 	char relative[384];
-	(void)snprintf(relative, sizeof relative, CHAIN_NAME "/%s", name);
+	(void)snprintf(relative, sizeof relative, CHAIN_NAME "/%.300s", name);
 	return in_dir(relative);
 }
 
