@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "engine/view.h"
 #include "warroom/archive.h"
@@ -18,7 +20,8 @@
 #define LOOK_MS    60000 /* the clock may have been set */
 #define RETRY_MS   60000 /* after a failure: twice as long each time */
 #define RETRY_MOST 1800000
-#define ATTEMPTS   5 /* of each request, within one run */
+#define NICE       10 /* who waits for a step comes first */
+#define ATTEMPTS   5  /* of each request, within one run */
 #define SPOOL      ".spool"
 
 /* ---- duties ---- */
@@ -227,9 +230,15 @@ static int export_once(run *r, wr_err *err)
 	return 0;
 }
 
+void archive_nice(void)
+{
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+}
+
 static void *exports_main(void *ctx)
 {
 	engine *e = ctx;
+	archive_nice();
 	while (duty_wait(e, &e->archive->exports, export_due)) {
 		run r = {.e = e, .plan = e->cfg->ledger_export};
 		wr_err err = {0};
@@ -260,10 +269,14 @@ static bool about_itself(const char *operation)
 	return false;
 }
 
-static void fold_exported(duty *d, const wr_receipt *r)
+/* What went elsewhere is not where it should be now. */
+static void fold_exported(const engine *e, duty *d, const wr_receipt *r)
 {
+	char to[1024], there[1024];
 	int64_t upto = wr_receipt_int(r, "last_seq", -1) + 1;
-	if (upto < d->upto || upto > r->seq) return;
+	if (!e->cfg->ledger_export || upto < d->upto || upto > r->seq) return;
+	wr_store_name(e->cfg->ledger_export, to, sizeof to);
+	if (!wr_receipt_str(r, "destination", there, sizeof there) || strcmp(to, there) != 0) return;
 	d->upto = upto;
 	d->done_us = r->timestamp_us;
 	(void)wr_receipt_str(r, "name", d->what, sizeof d->what);
@@ -290,7 +303,7 @@ void engine_fold_archive(engine *e, const wr_receipt *r)
 	pthread_mutex_lock(&e->nap_lock);
 	if (r->seq == 0) a->began_us = r->timestamp_us;
 	if (!about_itself(r->operation)) a->news = r->seq;
-	if (!strcmp(r->operation, "ledger_exported")) fold_exported(&a->exports, r);
+	if (!strcmp(r->operation, "ledger_exported")) fold_exported(e, &a->exports, r);
 	if (!strcmp(r->operation, "checkpoint_anchored")) fold_anchored(&a->stamps, r);
 	pthread_mutex_unlock(&e->nap_lock);
 }

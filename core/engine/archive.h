@@ -40,6 +40,8 @@ void duty_later(engine *e, duty *d, int64_t ms);
 /* duty_nap: false when the engine stops. ms 0 only asks. For struct callbacks: ctx is the engine.
  */
 bool duty_nap(void *ctx, int64_t ms);
+/* Of the calling thread. */
+void archive_nice(void);
 void archive_append(engine *e, json_t *receipt);
 
 /* stamps.c */

@@ -197,6 +197,7 @@ static void one_stamp(engine *e)
 void *stamps_main(void *ctx)
 {
 	engine *e = ctx;
+	archive_nice();
 	while (duty_wait(e, &e->archive->stamps, stamp_due)) one_stamp(e);
 	return NULL;
 }

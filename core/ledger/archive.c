@@ -23,6 +23,9 @@
 #define DAY_US   INT64_C(86400000000)
 #define MAKING   ".making"
 #define REMOVING ".removing"
+/* A stamp may be of a checkpoint that is so many receipts behind: it may come after an export that
+ * has them all, and then goes with the next one. */
+#define STAMP_LAG 1024
 
 int64_t wr_archive_next(int64_t now_us, int64_t at_ms, int64_t last_us)
 {
@@ -242,7 +245,7 @@ static int copy_anchors(const wr_archive_job *job, const char *making, wr_err *e
 	int copied = 0, rc = 0;
 	for (size_t i = 0; i < files.count && rc == 0; i++) {
 		char name[40];
-		if (strlen(files.names[i]) != 24 || strtoll(files.names[i], NULL, 10) <= job->first_seq)
+		if (strlen(files.names[i]) != 24 || strtoll(files.names[i], NULL, 10) <= job->first_seq - STAMP_LAG)
 			continue;
 		static const char *const kinds[] = {"note", "tsq", "tsr"};
 		if (copied == 0) rc = wr_mkdirs(to, 0750, err);

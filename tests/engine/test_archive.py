@@ -619,6 +619,46 @@ def time_stamps(build):
         tsa.stop()
 
 
+def stamp_without_a_receipt(build):
+    """A crash between the stamp on the disk and its receipt: the next start judges it again and records it, and asks nobody."""
+    w, tsa = stamped(build)
+    try:
+        shutil.copytree(w.path("ledger"), w.path("before"))
+        w.start()
+        done = wait_for("a time stamp", lambda: receipts(w, "checkpoint_anchored"))[0]
+        w.kill(signal.SIGKILL)
+        shutil.copytree(w.path("ledger/test/ops/anchors"), w.path("before/test/ops/anchors"))
+        os.rename(w.path("ledger"), w.path("after"))
+        os.rename(w.path("before"), w.path("ledger"))
+        tsa.mode, n = "500", tsa.requests
+        w.start()
+        again = wait_for("the receipt", lambda: receipts(w, "checkpoint_anchored"))[0]
+        assert (again["size"], again["digest"], again["time"]) == (done["size"], done["digest"], done["time"]), (again, done)
+        assert tsa.requests == n
+    finally:
+        w.close()
+        tsa.stop()
+
+
+def another_destination(build):
+    """Another destination gets everything, and the one before is left alone."""
+    w = configured(build, export="{to: archive, at: \"00:00\"}")
+    try:
+        w.start()
+        w.cli("ledger", "archive", "now")
+        w.kill(15)
+        with open(w.path("warroom.yaml")) as f:
+            w.write("warroom.yaml", f.read().replace("to: archive", "to: elsewhere"))
+        w.start()
+        w.cli("ledger", "archive", "now")
+        r = receipts(w, "ledger_exported")
+        assert [x["first_seq"] for x in r] == [0, 0] and r[0]["destination"] != r[1]["destination"], r
+        for d in ("archive", "elsewhere"):
+            assert "VERIFIED, receipts 0 to" in w.cli("ledger", "archive", "verify", w.path(d, "test/ops"))
+    finally:
+        w.close()
+
+
 def hostile_authorities(build):
     w, tsa = stamped(build)
     words = {"500": "HTTP 500", "html": "text/html", "html as a reply": "no time stamp response", "cut": "no time stamp response",
@@ -686,4 +726,4 @@ def works_again(build):
 
 if __name__ == "__main__":
     main(into_a_directory, missed_is_caught_up, crash_leaves_nothing_half, into_s3, s3_fails_a_few_times, s3_refuses, s3_lies_or_hangs, plain_put, api_refusals, time_stamps,
-         hostile_authorities, works_again)
+         stamp_without_a_receipt, another_destination, hostile_authorities, works_again)
