@@ -64,7 +64,7 @@ def options(build, verb, sub):
     """[(option with dashes, needs a value)] of a verb's own."""
     text = Run(build, words(verb, sub) + ["--help"]).out.split("\nCommon options")[0]
     part = text.split("\nOptions:\n")[1] if "\nOptions:\n" in text else ""
-    return [(o, bool(v)) for o, v in re.findall(r"^  (-[\w-]+) ?([A-Z]\S*)? ", part, re.M)]
+    return [(o, bool(v)) for o, v in re.findall(r"^  (-[\w-]+)(?: (\S+))?(?:  |$)", part, re.M)]
 
 
 def main(cases):

@@ -47,6 +47,8 @@ for seq in 0 1 12 31 32 39; do
 done
 ledger prove ledger/$chain 12 >printed
 proven printed "receipt 12 is in the log"
+ledger prove ledger 12 | ledger check-proof - --key engine.pub >piped
+expect 0 "Proven: receipt 12" cat piped
 expect 1 "cannot be proven yet" ledger prove ledger 40
 expect 1 "no receipt 41" ledger prove ledger 41
 expect 1 "key is unpinned" ledger check-proof printed

@@ -16,6 +16,7 @@
 
 #define CALL_MS        15000
 #define LIST_COLUMN    22
+#define OPTION_COLUMN  18
 #define DEFAULT_SOCKET "/run/warroom/warroom.sock"
 
 /* ---- options of the verbs ---- */
@@ -144,9 +145,12 @@ static void print_options(const char *title, const cli_option *o)
 	printf("\n%s:\n", title);
 	for (; o->name; o++) {
 		char left[64];
-		snprintf(left, sizeof left, "%s%s%s%s", o->name[1] ? "--" : "-", o->name,
-		         o->value ? " " : "", o->value ? o->value : "");
-		printf("  %-18s %s\n", left, o->help);
+		int n = snprintf(left, sizeof left, "%s%s%s%s", o->name[1] ? "--" : "-", o->name,
+		                 o->value ? " " : "", o->value ? o->value : "");
+		if (n < OPTION_COLUMN)
+			printf("  %-*s %s\n", OPTION_COLUMN, left, o->help);
+		else
+			printf("  %s\n  %-*s %s\n", left, OPTION_COLUMN, "", o->help);
 	}
 }
 
