@@ -97,11 +97,16 @@ static uint64_t key_of(const foreign_check *c, const void *data, size_t len)
 
 /* ---- taking a record apart; false with *why when it is none ---- */
 
-static bool hex_hash(const char *s, size_t n, uint8_t *out, size_t len)
+/* One case only: a flipped bit must not be another spelling of the same hash. */
+static bool hex_hash(const char *s, size_t n, bool upper, uint8_t *out, size_t len)
 {
 	char lower[2 * FOREIGN_HASH_MAX];
 	if (n != 2 * len) return false;
-	for (size_t i = 0; i < n; i++) lower[i] = s[i] >= 'A' && s[i] <= 'F' ? (char)(s[i] | 32) : s[i];
+	for (size_t i = 0; i < n; i++) {
+		bool letter = s[i] >= 'A' && s[i] <= 'F';
+		if (upper ? s[i] >= 'a' : letter) return false;
+		lower[i] = letter ? (char)(s[i] | 32) : s[i];
+	}
 	return wr_unhex(out, len, lower, n) == 0;
 }
 
@@ -131,7 +136,8 @@ static bool decode_hash(foreign_check *c, uint32_t node, uint8_t *out)
 	const char *s = wr_buf_cstr(&c->text);
 	size_t n = c->text.len;
 	if (n < skip || memcmp(s, p->prefix, skip) != 0) return false;
-	if (p->encoding == WR_ENC_HEX) return hex_hash(s + skip, n - skip, out, c->hash_len);
+	if (p->encoding == WR_ENC_HEX || p->encoding == WR_ENC_HEX_UPPER)
+		return hex_hash(s + skip, n - skip, p->encoding == WR_ENC_HEX_UPPER, out, c->hash_len);
 	return base64_hash(s + skip, n - skip, p->encoding == WR_ENC_BASE64URL, out, c->hash_len);
 }
 
@@ -296,7 +302,9 @@ static void skip_to(foreign_check *c, int64_t seq)
 
 static int64_t place_of_bad(const foreign_check *c)
 {
-	return !c->p->seq[0] || c->expect < 0 ? -1 : c->expect + c->bad;
+	if (!c->p->seq[0]) return -1;
+	if (!c->began) return c->p->pruned ? -1 : c->p->first_seq + c->bad;
+	return c->expect < 0 ? -1 : c->expect + c->bad;
 }
 
 static void set_tip(foreign_check *c, const uint8_t *hash)
@@ -416,12 +424,13 @@ static void say_hash(foreign_check *c, const record *r, const foreign_place *at)
 	wr_hex(found, r->hash, c->hash_len);
 	c->r->invalid++;
 	c->r->hash_mismatches++;
-	anomaly(c, WR_AN_CORRUPT, r->seq >= 0 ? r->seq : -1, r->id, at,
+	int64_t place = place_of_bad(c);
+	anomaly(c, WR_AN_CORRUPT, place >= 0 ? place : r->seq, r->id, at,
 	        "hash: its content has %.64s, it says %.64s", expected, found);
-	c->began = true;
-	bool here = c->bad == 0 && (r->seq < 0 || c->expect < 0 || r->seq == c->expect);
+	bool here = c->bad == 0 && (r->seq < 0 || place < 0 || r->seq == place);
 	c->bad++;
 	if (!here) return;
+	c->began = true;
 	skip_to(c, r->seq < 0 ? -1 : r->seq + 1);
 	memcpy(c->tips[0], r->computed, c->hash_len);
 	memcpy(c->tips[1], r->hash, c->hash_len);

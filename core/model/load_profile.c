@@ -136,11 +136,11 @@ static void load_leading(wr_map *m, wr_profile *p)
 static void load_hash(wr_map *m, wr_profile *p)
 {
 	static const char *const algorithms[] = {"sha256", "sha384", "sha512"};
-	static const char *const encodings[] = {"hex", "base64", "base64url"};
+	static const char *const encodings[] = {"hex", "base64", "base64url", "hex-upper"};
 	static const char *const overs[] = {"content", "prev+content", "content+prev"};
 	static const char *const prevs[] = {"text", "bytes"};
 	p->algorithm = (wr_hash_algorithm)wr_get_enum(m, "algorithm", algorithms, 3, WR_ALG_SHA256);
-	p->encoding = (wr_hash_encoding)wr_get_enum(m, "encoding", encodings, 3, WR_ENC_HEX);
+	p->encoding = (wr_hash_encoding)wr_get_enum(m, "encoding", encodings, 4, WR_ENC_HEX);
 	p->prefix = wr_get_string(m, "prefix", &LINE, "");
 	p->over = (wr_hash_over)wr_get_enum(m, "over", overs, 3, WR_OVER_CONTENT);
 	p->separator = wr_get_string(m, "separator", &RAW, "");

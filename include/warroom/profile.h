@@ -16,7 +16,12 @@ struct wr_pair;
 struct wr_findings;
 
 typedef enum wr_hash_algorithm { WR_ALG_SHA256, WR_ALG_SHA384, WR_ALG_SHA512 } wr_hash_algorithm;
-typedef enum wr_hash_encoding { WR_ENC_HEX, WR_ENC_BASE64, WR_ENC_BASE64URL } wr_hash_encoding;
+typedef enum wr_hash_encoding {
+	WR_ENC_HEX, /* lower case, and only that */
+	WR_ENC_BASE64,
+	WR_ENC_BASE64URL, /* with or without padding */
+	WR_ENC_HEX_UPPER
+} wr_hash_encoding;
 /* What is hashed: the canonical content alone, or with the previous hash in front or behind. */
 typedef enum wr_hash_over {
 	WR_OVER_CONTENT,
