@@ -104,9 +104,6 @@ void wr_chain_check_file(wr_check *c, const char *name, int64_t segment)
 	(void)snprintf(c->file, sizeof c->file, "%s", name);
 	c->segment = segment;
 	c->file_began = false;
-	if (c->expect < 0 || segment <= c->expect) return;
-	if (!explained(c, segment)) say_gap(c, segment, 1, 0);
-	skip_to(c, segment);
 }
 
 /* ---- lines that are no receipts ---- */
@@ -118,9 +115,11 @@ static void bad_line(wr_check *c, const wr_line *line)
 	c->report->invalid++;
 }
 
+/* A segment's name says where it begins, until a receipt in it does. */
 static int64_t place_of_bad(const wr_check *c)
 {
-	return c->expect < 0 ? -1 : c->expect + c->bad_lines;
+	if (c->expect < 0) return -1;
+	return (!c->file_began && c->segment > c->expect ? c->segment : c->expect) + c->bad_lines;
 }
 
 static void say_unreadable(wr_check *c, const wr_line *line, int64_t number, const char *why)
@@ -164,13 +163,6 @@ static void say_hash(wr_check *c, const wr_receipt *r, const wr_line *line, int6
 
 /* ---- receipts ---- */
 
-static uint64_t key_of(const uint8_t hash[static WR_HASH_LEN])
-{
-	uint64_t key;
-	memcpy(&key, hash, sizeof key);
-	return key;
-}
-
 static bool follows_tip(const wr_check *c, const wr_receipt *r)
 {
 	for (unsigned i = 0; i < c->tip_count; i++)
@@ -183,8 +175,8 @@ static int move_on(wr_check *c, const wr_receipt *r, wr_err *err)
 	skip_to(c, r->seq + 1);
 	memcpy(c->tips[0], r->hash, WR_HASH_LEN);
 	c->tip_count = 1;
-	if (c->suspects && !wr_suspects_parent(c->suspects, key_of(r->prev_hash))) return 0;
-	if (wr_keyset_add(&c->parents, key_of(r->prev_hash)))
+	if (c->suspects && !wr_suspects_parent(c->suspects, wr_hash_key(r->prev_hash))) return 0;
+	if (wr_keyset_add(&c->parents, wr_hash_key(r->prev_hash)))
 		return wr_fail(err, WR_E_NOMEM, "verify: out of memory at seq %lld", (long long)r->seq);
 	return 0;
 }
@@ -277,7 +269,7 @@ static int seen_before(wr_check *c, const wr_receipt *r, const wr_line *line, in
                        wr_err *err)
 {
 	uint8_t id[16];
-	uint64_t hash = key_of(r->hash) ? key_of(r->hash) : 1, before = hash;
+	uint64_t hash = wr_hash_key(r->hash) ? wr_hash_key(r->hash) : 1, before = hash;
 	char hex[32];
 	size_t n = 0;
 	for (const char *p = r->receipt_id; *p && n < sizeof hex; p++)
@@ -300,7 +292,7 @@ static int out_of_place(wr_check *c, const wr_receipt *r, const wr_line *line, i
                         wr_err *err)
 {
 	bool here = r->seq == c->expect;
-	bool fork = wr_keyset_has(&c->parents, key_of(r->prev_hash));
+	bool fork = wr_keyset_has(&c->parents, wr_hash_key(r->prev_hash));
 	if (fork) {
 		c->report->forks++;
 		(void)invalid(c, WR_AN_FORK, r, line, number, "a second child of one parent");

@@ -42,7 +42,7 @@ typedef struct wr_check {
 WR_CHECKED int wr_check_init(wr_check *c, wr_verify_report *report, const char *chain,
                              const char *ledger_dir, wr_err *err);
 void wr_check_free(wr_check *c);
-/* wr_chain_check_file begins a file; its name's seq must be the one that is expected. */
+/* wr_chain_check_file begins a file; its name's seq is to be the first one in it. */
 void wr_chain_check_file(wr_check *c, const char *name, int64_t segment);
 /* wr_check_line takes a line that is not a torn end. -1: out of memory. */
 WR_CHECKED int wr_check_line(wr_check *c, const wr_line *line, int64_t number, wr_err *err);
@@ -69,8 +69,8 @@ void wr_attest_free(wr_attest *a);
  * it, or why it could not be read, before the receipts. */
 WR_CHECKED int wr_attest_read(wr_buf *note, const char *chain_dir, wr_err *err);
 void wr_attest_file(wr_check *c, const wr_buf *note, const wr_err *err);
-/* wr_attest_here: the tree is complete up to here; wr_attest_receipt takes a checkpoint_signed
- * after that, before it is in the tree itself; wr_attest_end comes after the last receipt. */
+/* wr_attest_receipt takes a checkpoint_signed before it is in the tree itself; wr_attest_here,
+ * after that: the tree is complete up to here; wr_attest_end comes after the last receipt. */
 void wr_attest_here(wr_check *c);
 void wr_attest_receipt(wr_check *c, const wr_receipt *r, int64_t line, int64_t byte);
 void wr_attest_end(wr_check *c);

@@ -73,6 +73,13 @@ void wr_idset_free(wr_idset *s)
 	*s = (wr_idset){0};
 }
 
+uint64_t wr_hash_key(const uint8_t hash[static 32])
+{
+	uint64_t word[4];
+	memcpy(word, hash, sizeof word);
+	return word[0] ^ mix(word[1] ^ mix(word[2] ^ mix(word[3])));
+}
+
 static uint64_t *key_slot(const wr_keyset *s, uint64_t key)
 {
 	size_t i = (size_t)mix(key) & (s->cap - 1);

@@ -26,6 +26,9 @@ WR_CHECKED int wr_idset_add(wr_idset *s, const uint8_t key[static 16], uint64_t 
 wr_id *wr_idset_find(const wr_idset *s, const uint8_t key[static 16]);
 void wr_idset_free(wr_idset *s);
 
+/* wr_hash_key: 64 bits that every byte of a hash has part in. */
+uint64_t wr_hash_key(const uint8_t hash[static 32]);
+
 /* Plain 64-bit keys, of hashes. */
 typedef struct wr_keyset {
 	uint64_t *slots;

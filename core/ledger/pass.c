@@ -115,8 +115,8 @@ static int join_rows(pass *p, const wr_chunk *k, size_t from, size_t to, const w
 	uint8_t prev[WR_HASH_LEN], hash[WR_HASH_LEN];
 	if (a->tree.end != k->first_seq + (int64_t)from) a->known = false;
 	for (size_t i = from; i < to; i++) {
-		if (i == from || !range) wr_attest_here(p->check);
 		if (k->rows[i].flags & WR_ROW_NOTABLE && see_notable(p, k, i, err)) return -1;
+		if (i == from || !range) wr_attest_here(p->check);
 		if (range || !a->known) continue;
 		wr_chunk_hashes(k, &k->rows[i], prev, hash);
 		wr_range_add(&a->tree, hash);

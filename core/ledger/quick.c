@@ -347,7 +347,7 @@ static const char *timestamp(wr_quick *q, const char *s)
 	const char *t = s + 1;
 	if (*s != '"' || t[26] != 'Z' || t[27] != '"') return NULL;
 	if (two(t + 20) > 99 || two(t + 22) > 99 || two(t + 24) > 99) return NULL;
-	if (memcmp(t, q->time, sizeof q->time) != 0) {
+	if (q->time[0] == '\0' || memcmp(t, q->time, sizeof q->time) != 0) {
 		if (t[10] != 'T' || t[13] != ':' || t[16] != ':' || t[19] != '.' || two(t + 11) > 23 ||
 		    two(t + 14) > 59 || two(t + 17) > 59 || !date_ok(t))
 			return NULL;

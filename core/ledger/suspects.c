@@ -57,13 +57,6 @@ bool wr_suspects_id(wr_suspects *s, uint64_t high, uint64_t low)
 	return true;
 }
 
-static uint64_t key_of(const uint8_t hash[static WR_HASH_LEN])
-{
-	uint64_t key;
-	memcpy(&key, hash, sizeof key);
-	return key;
-}
-
 static void id_bytes(uint8_t out[static 16], uint64_t high, uint64_t low)
 {
 	for (unsigned i = 0; i < 8; i++) {
@@ -82,8 +75,8 @@ void wr_suspects_keep(wr_suspects *s, uint64_t high, uint64_t low,
 	id_bytes(id, high, low);
 	s->too_many = s->ids.count >= s->max || s->parents.count + 2 > 2 * s->max ||
 	              wr_idset_add(&s->ids, id, &none) < 0 ||
-	              wr_keyset_add(&s->parents, key_of(prev)) ||
-	              wr_keyset_add(&s->parents, key_of(hash));
+	              wr_keyset_add(&s->parents, wr_hash_key(prev)) ||
+	              wr_keyset_add(&s->parents, wr_hash_key(hash));
 }
 
 bool wr_suspects_any(const wr_suspects *s)

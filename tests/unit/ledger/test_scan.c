@@ -149,6 +149,16 @@ static void every_length(void **state)
 	wr_buf_free(&text);
 }
 
+/* What the fuzzer found: before the first time was known, zeros were taken for it. */
+static void zeros(void **state)
+{
+	(void)state;
+	char text[] = PLAIN;
+	char *at = strstr(text, "2024-");
+	memset(at, 0, 20);
+	try_text(text, sizeof text - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +166,7 @@ int main(void)
 	    cmocka_unit_test(a_little_different),
 	    cmocka_unit_test(every_byte),
 	    cmocka_unit_test(every_length),
+	    cmocka_unit_test(zeros),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

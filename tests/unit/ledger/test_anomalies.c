@@ -1,0 +1,340 @@
+/* test_anomalies.c: for each kind of damage, many ledgers with exactly that damage somewhere, from
+ * seeds: the verifier says that kind, at that seq, and nothing else. Segments and chunks are small,
+ * so that the damage comes to lie across their boundaries as well.
+ *
+ * WR_LEDGERS=N makes N ledgers of each kind instead of some hundred. */
+#include "smith.h"
+
+#define EVERY 8 /* receipts between checkpoints */
+
+static smith s;
+static wr_verify_report report;
+
+typedef struct found {
+	wr_anomaly_kind kind;
+	int64_t seq;
+	const char *file; /* NULL: any */
+	bool more;        /* the same act may be said again, in the same words */
+} found;
+
+static void teardown_smith(void)
+{
+	smith_end(&s);
+	wr_verify_free(&report);
+}
+
+static void verify_it(void)
+{
+	wr_err err = {0};
+	const wr_verify_opts opts = {.threads = 1 + (unsigned)pick(&s, 3),
+	                             .chunk_bytes = 1024 + pick(&s, 8000)};
+	wr_verify_free(&report);
+	if (wr_ledger_verify_with(test_dir, &opts, &report, &err)) fail_msg("%s", err.msg);
+}
+
+static void explain(const char *what, uint64_t seed, const found *f)
+{
+	wr_buf out = WR_BUF_INIT(1u << 20);
+	wr_verify_print(&report, false, &out);
+	print_message("%s\n", wr_buf_cstr(&out));
+	wr_buf_free(&out);
+	fail_msg("%s, seed %llu: expected %s at seq %lld", what, (unsigned long long)seed,
+	         wr_anomaly_name(f->kind), (long long)f->seq);
+}
+
+static void must_be(const char *what, uint64_t seed, const found *f)
+{
+	verify_it();
+	const wr_anomaly *a = report.anomalies;
+	bool same = report.ok == (f->kind == WR_AN_TORN) && report.anomaly_count >= 1 &&
+	            (f->more || report.anomaly_count == 1) && a->kind == f->kind && a->seq == f->seq &&
+	            (!f->file || strcmp(a->file, f->file) == 0) &&
+	            report.checked == report.valid + report.invalid;
+	for (size_t i = 1; same && i < report.anomaly_count; i++) same = a[i].kind == f->kind;
+	if (!same) explain(what, seed, f);
+}
+
+static int64_t made_names[SMITH_MAX]; /* of the segments, as they were made */
+
+static const int64_t *names(void)
+{
+	return made_names;
+}
+
+static void fresh(uint64_t seed)
+{
+	smith_begin(&s, seed);
+	smith_make(&s, 30 + pick(&s, 40), EVERY, 1 + pick(&s, 5));
+	smith_mark(&s);
+	memcpy(made_names, s.cut, sizeof made_names);
+}
+
+/* Moves the cuts behind line i by `by`. */
+static void shift_cuts(size_t i, int64_t by)
+{
+	for (size_t k = 0; k < s.cuts; k++)
+		if (s.cut[k] > (int64_t)i) s.cut[k] += by;
+}
+
+/* A line like line j, with other content. */
+static void forged(wr_buf *out, uint8_t *hash, size_t j, bool new_id, bool new_parent)
+{
+	static const uint8_t zeros[WR_HASH_LEN];
+	uint8_t prev[WR_HASH_LEN];
+	item it = s.items[j];
+	memcpy(prev, j ? s.hash[j - 1] : zeros, sizeof prev);
+	if (new_parent) prev[pick(&s, WR_HASH_LEN)] ^= 1;
+	if (new_id) smith_id(&s, &it);
+	wr_buf_init(out, 1u << 16);
+	smith_write(out, hash, &it, (int64_t)j, prev, note(4711));
+}
+
+static void insert_forged(size_t at, size_t j, bool new_id, bool new_parent)
+{
+	wr_buf line;
+	uint8_t hash[WR_HASH_LEN];
+	forged(&line, hash, j, new_id, new_parent);
+	shift_cuts(at - 1, 1);
+	smith_insert(&s, at, &line, (int64_t)j, hash);
+	wr_buf_free(&line);
+}
+
+/* ---- the kinds; each damages and says what must be found ---- */
+
+static found flip(void)
+{
+	size_t i = pick(&s, s.count), bit = pick(&s, s.len[i] * 8);
+	s.line[i][bit / 8] = (char)(s.line[i][bit / 8] ^ (1 << bit % 8));
+	smith_save(&s, names());
+	return (found){WR_AN_CORRUPT, (int64_t)i, NULL, true};
+}
+
+static found gap(void)
+{
+	size_t from = pick(&s, s.count - 1), gone = 1 + pick(&s, s.count - from - 1);
+	int64_t kept[SMITH_MAX];
+	size_t n = 0;
+	memcpy(kept, names(), s.cuts * sizeof *kept);
+	for (size_t i = 0; i < gone; i++) smith_remove(&s, from);
+	/* Segments of which nothing is left are gone as well. */
+	for (size_t k = 0; k < s.cuts; k++) {
+		int64_t end = k + 1 < s.cuts ? s.cut[k + 1] : (int64_t)(s.count + gone);
+		if (kept[k] >= (int64_t)from && end <= (int64_t)(from + gone)) continue;
+		int64_t at = kept[k];
+		if (at > (int64_t)(from + gone))
+			at -= (int64_t)gone;
+		else if (at > (int64_t)from)
+			at = (int64_t)from;
+		kept[n] = kept[k];
+		s.cut[n++] = at;
+	}
+	s.cuts = n;
+	int64_t bytes = 0;
+	for (size_t i = (size_t)s.cut[n - 1]; i < s.count; i++) bytes += (int64_t)s.len[i];
+	s.mark.bytes = bytes; /* the last receipt is where it was said to be */
+	smith_save(&s, kept);
+	return (found){WR_AN_GAP, (int64_t)from, NULL, false};
+}
+
+static found truncated(void)
+{
+	size_t gone = 1 + pick(&s, s.count - 2), left = s.count - gone;
+	bool by_checkpoint = pick(&s, 2) && (size_t)(s.count - 1) / EVERY * EVERY > left;
+	for (size_t i = 0; i < gone; i++) smith_remove(&s, s.count - 1);
+	while (s.cuts > 1 && s.cut[s.cuts - 1] >= (int64_t)left) s.cuts--;
+	if (by_checkpoint) s.mark.count = 0;
+	smith_save(&s, names());
+	return (found){WR_AN_TRUNCATED, (int64_t)left, NULL, false};
+}
+
+static found orphan(void)
+{
+	size_t j = 1 + pick(&s, s.count - 2), at = j + 1 + pick(&s, s.count - j - 1);
+	insert_forged(at, j, true, true);
+	s.mark.count = 0;
+	smith_save(&s, names());
+	return (found){WR_AN_ORPHAN, (int64_t)j, NULL, false};
+}
+
+static found duplicate(void)
+{
+	wr_buf line = WR_BUF_INIT(1u << 16);
+	size_t j = pick(&s, s.count - 1), at = j + 1 + pick(&s, s.count - j - 1);
+	wr_buf_add(&line, s.line[j], s.len[j]);
+	shift_cuts(at - 1, 1);
+	smith_insert(&s, at, &line, (int64_t)j, s.hash[j]);
+	wr_buf_free(&line);
+	s.mark.count = 0;
+	smith_save(&s, names());
+	return (found){WR_AN_DUPLICATE, (int64_t)j, NULL, false};
+}
+
+static found equivocation(void)
+{
+	size_t j = pick(&s, s.count - 1), at = j + 1 + pick(&s, s.count - j - 1);
+	insert_forged(at, j, false, pick(&s, 2));
+	s.mark.count = 0;
+	smith_save(&s, names());
+	return (found){WR_AN_EQUIVOCATION, (int64_t)j, NULL, false};
+}
+
+static found fork_in_chain(void)
+{
+	size_t j = pick(&s, s.count - 1), at = j + 1 + pick(&s, s.count - j - 1);
+	insert_forged(at, j, true, false);
+	s.mark.count = 0;
+	smith_save(&s, names());
+	return (found){WR_AN_FORK, (int64_t)j, NULL, false};
+}
+
+static void keep_note(size_t i)
+{
+	wr_receipt r;
+	wr_err err;
+	char text[2048];
+	assert_int_equal(wr_receipt_parse(&r, s.line[i], s.len[i] - 1, true, &err), WR_RF_OK);
+	assert_true(wr_receipt_str(&r, "checkpoint", text, sizeof text));
+	s.items[i].note = strdup(text);
+}
+
+/* Somebody writes the chain anew from one receipt on, every hash and the mark made right; the old
+ * signatures stay, or their receipts are replaced by others. */
+static found rewritten(void)
+{
+	size_t signed_size = (s.count - 1) / EVERY * EVERY, i = pick(&s, signed_size);
+	bool keep = pick(&s, 2);
+	size_t next = (i / EVERY + 1) * EVERY; /* the first checkpoint that covers it */
+	for (size_t k = i; k < s.count; k++)
+		if (s.items[k].checkpoint && keep) keep_note(k);
+	for (size_t k = i; k < s.count; k++)
+		if (s.items[k].checkpoint && !keep) s.items[k].checkpoint = false;
+	if (s.items[i].checkpoint) { /* it is signed for by the next one */
+		free(s.items[i].note);
+		s.items[i].note = NULL;
+		s.items[i].checkpoint = false;
+		if (next > signed_size) next = 0;
+	}
+	s.items[i].number = 4711;
+	smith_forge(&s, i);
+	smith_mark(&s);
+	smith_save(&s, names());
+	if (keep && next) return (found){WR_AN_FORK, (int64_t)next, NULL, false};
+	return (found){WR_AN_FORK, (int64_t)signed_size - 1, "checkpoint", false};
+}
+
+/* The history is not the one that the mark was set on. */
+static found other_mark(void)
+{
+	size_t i = 1 + pick(&s, s.count - 1);
+	free(s.note);
+	s.note = NULL;
+	for (size_t k = 0; k < s.count; k++) s.items[k].checkpoint = false;
+	s.mark.hash[pick(&s, WR_HASH_LEN)] ^= (uint8_t)(1 + pick(&s, 255));
+	(void)i;
+	smith_forge(&s, 0);
+	wr_mark old = s.mark;
+	smith_mark(&s);
+	memcpy(s.mark.hash, old.hash, WR_HASH_LEN);
+	smith_save(&s, names());
+	return (found){WR_AN_FORK, (int64_t)s.count - 1, NULL, false};
+}
+
+/* A checkpoint whose signature does not verify; what comes after it is signed rightly. */
+static found foul_signature(void)
+{
+	size_t n = (s.count - 1) / EVERY, i = (1 + pick(&s, n)) * EVERY;
+	s.items[i].foul = true;
+	smith_forge(&s, i);
+	free(s.note);
+	s.note = NULL;
+	smith_mark(&s);
+	smith_save(&s, names());
+	return (found){WR_AN_CORRUPT, (int64_t)i, NULL, false};
+}
+
+static found checkpoint_file(void)
+{
+	size_t bit = pick(&s, strlen(s.note) * 8);
+	s.note[bit / 8] = (char)(s.note[bit / 8] ^ (1 << bit % 8));
+	if (s.note[bit / 8] == '\0') s.note[bit / 8] = ' ';
+	smith_save(&s, names());
+	return (found){WR_AN_CORRUPT, -1, "checkpoint", false};
+}
+
+static found unauthorised(void)
+{
+	size_t i = pick(&s, s.count);
+	if (s.items[i].checkpoint) i--;
+	s.items[i].guarded = true;
+	free(s.note);
+	s.note = NULL;
+	smith_forge(&s, i);
+	smith_mark(&s);
+	smith_save(&s, names());
+	return (found){WR_AN_UNAUTHORISED, (int64_t)i, NULL, false};
+}
+
+static found torn(void)
+{
+	wr_buf line;
+	uint8_t hash[WR_HASH_LEN];
+	smith_save(&s, names());
+	forged(&line, hash, s.count - 1, true, false);
+	append_bytes(segment_file(s.cut[s.cuts - 1]), line.data, 1 + pick(&s, line.len - 2));
+	wr_buf_free(&line);
+	return (found){WR_AN_TORN, (int64_t)s.count, NULL, false};
+}
+
+/* ---- */
+
+static void many(const char *what, found (*damage)(void))
+{
+	const char *more = getenv("WR_LEDGERS");
+	uint64_t count = more ? strtoull(more, NULL, 10) : 300;
+	for (uint64_t seed = 1; seed <= count; seed++) {
+		fresh(seed);
+		found f = damage();
+		must_be(what, seed, &f);
+		teardown_smith();
+	}
+}
+
+#define KINDS(X)                                                                                   \
+	X(flip)                                                                                        \
+	X(gap)                                                                                         \
+	X(truncated) X(orphan) X(duplicate) X(equivocation) X(fork_in_chain) X(rewritten)              \
+	    X(other_mark) X(foul_signature) X(checkpoint_file) X(unauthorised) X(torn)
+#define X(kind)                                                                                    \
+	static void many_##kind(void **state)                                                          \
+	{                                                                                              \
+		(void)state;                                                                               \
+		many(#kind, kind);                                                                         \
+	}
+KINDS(X)
+#undef X
+
+static void undamaged(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 300; seed++) {
+		fresh(seed);
+		smith_save(&s, names());
+		verify_it();
+		const found none = {WR_AN_TORN, -1, NULL, false};
+		if (!report.ok || report.anomaly_total) explain("undamaged", seed, &none);
+		assert_int_equal(report.valid, s.count);
+		assert_int_equal(report.last_consistent_seq, s.count - 1);
+		assert_int_equal(report.last_attested_seq, (s.count - 1) / EVERY * EVERY - 1);
+		teardown_smith();
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {LEDGER_TEST(undamaged),
+#define X(kind) LEDGER_TEST(many_##kind),
+	                                   KINDS(X)
+#undef X
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
