@@ -53,7 +53,7 @@ void wr_keeper_write(wr_ledger *l)
 
 bool wr_keeper_due(wr_ledger *l)
 {
-	return l->key && l->news > 0 && wr_mono_ms(&l->clock) - l->noted_ms >= WR_CHECKPOINT_MS;
+	return l->key && wr_mono_ms(&l->clock) - l->noted_ms >= WR_CHECKPOINT_MS;
 }
 
 /* ---- the thread ---- */
@@ -82,7 +82,7 @@ void *wr_ledger_keeper(void *ledger)
 	wr_ledger *l = ledger;
 	(void)pthread_mutex_lock(&l->mutex);
 	while (!l->closing) {
-		if (wr_keeper_due(l) && !l->checkpoint_due) {
+		if (l->news > 0 && wr_keeper_due(l) && !l->checkpoint_due) {
 			l->checkpoint_due = true;
 			(void)pthread_cond_signal(&l->work);
 		}

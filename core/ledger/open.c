@@ -381,7 +381,8 @@ static int recover(wr_ledger *l, wr_ledger_opened *opened, wr_err *err)
 		l->resume = rc->resume;
 		l->marked = l->mark_tried = rc->mark.count;
 		l->noted = rc->checkpoint.size;
-		l->news = rc->news;
+		/* Where there is no checkpoint that holds, one is due. */
+		l->news = rc->news > 0 || rc->checkpoint.size >= 0 ? rc->news : rc->end.count;
 		/* Somebody else's torn end is only an unfinished write while they are at it. */
 		if (!l->read_only || !wr_lock_held(l->dir)) {
 			opened->torn_tail = rc->torn;

@@ -138,7 +138,8 @@ void *wr_ledger_keeper(void *ledger); /* the thread */
 /* wr_keeper_write writes the mark and the checkpoint's file if they are behind; failing is logged,
  * nothing more. */
 void wr_keeper_write(wr_ledger *l);
-/* wr_keeper_due: is a checkpoint due by the clock? Call with the mutex held. */
+/* wr_keeper_due: is a checkpoint due by the clock, if there is anything new? Call with the mutex
+ * held. */
 bool wr_keeper_due(wr_ledger *l);
 
 /* lock.c: wr_lock_take takes the ledger directory's lock for one of its chains; the chains that one
