@@ -53,6 +53,19 @@ static bool number_of(const char *text, int64_t *out)
 	return *text >= '0' && *text <= '9' && !*end && errno == 0 && n <= WR_INT_MAX_SAFE;
 }
 
+/* A file, or "-": standard input. */
+static int read_input(wr_buf *out, const char *path, size_t max, wr_err *err)
+{
+	char chunk[4096];
+	size_t n;
+	if (strcmp(path, "-") != 0) return wr_read_file(out, path, max, WR_ANY, err);
+	while ((n = fread(chunk, 1, sizeof chunk, stdin)) > 0) wr_buf_add(out, chunk, n);
+	if (ferror(stdin)) return wr_fail(err, WR_E_IO, "standard input cannot be read");
+	return wr_buf_ok(out) && out->len <= max
+	           ? 0
+	           : wr_fail(err, WR_E_LIMIT, "standard input: more than %zu bytes", max);
+}
+
 static void progress(void *ctx, int64_t done, int64_t total)
 {
 	int64_t *last = ctx, percent = total > 0 ? done * 100 / total : 100;
@@ -391,9 +404,9 @@ int ledger_check_proof(cli *c)
 	wr_err err = {0};
 	wr_proof_doc doc;
 	wr_buf text = WR_BUF_INIT(WR_PROOF_MAX);
-	if (c->argc != 1) return cli_usage(c, "ledger check-proof needs one FILE");
+	if (c->argc != 1) return cli_usage(c, "ledger check-proof needs one FILE, or -");
 	int rc = read_keys(c, &keys, &err);
-	if (rc == 0) rc = wr_read_file(&text, c->argv[0], WR_PROOF_MAX, WR_ANY, &err);
+	if (rc == 0) rc = read_input(&text, c->argv[0], WR_PROOF_MAX, &err);
 	if (rc == 0) rc = wr_proof_parse(&doc, wr_buf_cstr(&text), text.len, &err);
 	wr_buf_free(&text);
 	if (rc) {
@@ -494,7 +507,7 @@ int ledger_cosign(cli *c)
 	wr_note_key named;
 	wr_buf note = WR_BUF_INIT(WR_NOTE_MAX);
 	const char *with = cli_opt(c, "with"), *name = cli_opt(c, "name"), *state = cli_opt(c, "state");
-	if (c->argc != 1) return cli_usage(c, "ledger cosign needs one CHECKPOINT, a file");
+	if (c->argc != 1) return cli_usage(c, "ledger cosign needs one CHECKPOINT, a file or -");
 	if (!with || !name || !state || !cli_opt(c, "key"))
 		return cli_usage(c, "ledger cosign needs --with, --name, --state and --key");
 	if (cli_opt(c, "proof") && cli_opt(c, "ledger"))
@@ -504,7 +517,7 @@ int ledger_cosign(cli *c)
 	    key ? wr_note_key_make(&named, name, WR_NOTE_COSIGNATURE, wr_engine_key_public(key), &err)
 	        : -1;
 	if (rc == 0) rc = read_keys(c, &keys, &err);
-	if (rc == 0) rc = wr_read_file(&note, c->argv[0], WR_NOTE_MAX, WR_ANY, &err);
+	if (rc == 0) rc = read_input(&note, c->argv[0], WR_NOTE_MAX, &err);
 	if (rc) {
 		(void)cli_error(c, &err);
 		rc = EXIT_USAGE;

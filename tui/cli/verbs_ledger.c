@@ -135,11 +135,11 @@ const ledger_verb ledger_verbs[] = {
      "be proven once a signed checkpoint covers it, within a minute.\nExit 1: it cannot be "
      "proven.\n",
      ledger_prove_options, ledger_prove},
-    {"check-proof", "FILE", "what a proof proves, and who signed it; needs nothing else",
+    {"check-proof", "FILE | -", "what a proof proves, and who signed it; needs nothing else",
      "Without --key nothing says whose signature it is, and nothing is proven.\n"
      "Exit 0: proven; 1: not; 2: no proof, or unreadable.\n",
      ledger_check_proof_options, ledger_check_proof},
-    {"cosign", "CHECKPOINT", "sign another engine's checkpoint, if its log only grew",
+    {"cosign", "CHECKPOINT | -", "sign another engine's checkpoint, if its log only grew",
      "Refused, with exit 1, unless --key signed it and it goes on from the one cosigned last. Of "
      "a\n"
      "fork both checkpoints are kept in --state.\n",
