@@ -136,8 +136,7 @@ static void refuse(const json_t *answer, long status, wr_err *err)
 	wr_fail(err, code, "%s%s%s", rule, *rule ? ": " : "", text);
 }
 
-/* libcurl says "Couldn't connect" whatever it was. */
-static const char *why_not(const char *path)
+static const char *no_connection(const char *path)
 {
 	struct stat st;
 	if (stat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) return "that is no socket";
@@ -145,6 +144,24 @@ static const char *why_not(const char *path)
 	if (errno == EACCES) return "permission denied; it is for its owner and group (socket_group)";
 	if (errno == ENOENT) return "there is no such socket; is warroomd running?";
 	return strerror(errno);
+}
+
+/* libcurl says "Couldn't connect" whatever it was. */
+static const char *why_not(const char *path, CURLcode rc)
+{
+	switch (rc) {
+	case CURLE_COULDNT_CONNECT:
+		return no_connection(path);
+	case CURLE_OPERATION_TIMEDOUT:
+		return "it takes the call and does not answer; is warroomd stopped or very busy?";
+	case CURLE_GOT_NOTHING:
+		return "it hung up without an answer; is warroomd stopping, or is that another program?";
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_WEIRD_SERVER_REPLY:
+		return "what answers there is not warroomd";
+	default:
+		return curl_easy_strerror(rc);
+	}
 }
 
 static json_t *read_answer(const client *c, CURLcode rc, const wr_buf *answer, wr_err *err)
@@ -162,7 +179,7 @@ static json_t *read_answer(const client *c, CURLcode rc, const wr_buf *answer, w
 	}
 	if (rc != CURLE_OK) {
 		wr_fail(err, WR_E_UNAVAILABLE, "cannot reach the engine at %s: %s", c->socket,
-		        rc == CURLE_COULDNT_CONNECT ? why_not(c->socket) : curl_easy_strerror(rc));
+		        why_not(c->socket, rc));
 		return NULL;
 	}
 	json_t *result = wr_json_parse(wr_buf_cstr(answer), answer->len, err);

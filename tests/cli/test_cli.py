@@ -95,12 +95,14 @@ def no_engine(build):
             s.bind(dead)
         with open(d + "/file.sock", "w"):
             pass
-        for path, why in ((d + "/none.sock", "no such socket"), (dead, "nobody answers"), (d + "/file.sock", ""), (d, "")):
+        for path, why in ((d + "/none.sock", "no such socket"), (dead, "nobody answers"), (d + "/file.sock", "no socket"), (d, "no socket")):
             for args in need_engine() if path == dead else need_engine()[:1]:
                 r = Run(build, [*args, "--socket", path], stdin=b"signature\n")
                 expect(r.code == 3 and path in r.err and why in r.err and r.err.count("\n") == 1 and not r.out, r)
                 r = Run(build, [*args, "--json", "--socket", path], stdin=b"signature\n")
                 expect(r.code == 3 and json.loads(r.out)["error"]["code"] == "unavailable", r)
+        r = Run(build, ["status"], cwd=d)
+        expect(r.code == 3 and "--config" in r.err, r)
         r = Run(build, ["status", "--socket", d + "/" + "x" * 200])
         expect(r.code == 2 and r.err.startswith("warroom: "), r)
         r = Run(build, ["status", "--config", d + "/none.yaml"])
@@ -116,6 +118,11 @@ def strange_engines(build):
                "list": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "deep": b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 100000,
                "half": b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"rev\":1", "status": b"HTTP/1.1 500 no\r\nContent-Length: 2\r\n\r\n{}"}
     try:
+        # One that takes the call and says nothing: its end is awaited below, beside the others.
+        silent = socket.socket(socket.AF_UNIX)
+        silent.bind(d + "/silent.sock")
+        silent.listen(8)
+        waiting = subprocess.Popen([build + "/warroom", "status", "--socket", d + "/silent.sock"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for name, answer in answers.items():
             s = socket.socket(socket.AF_UNIX)
             s.bind("%s/%s.sock" % (d, name))
@@ -134,7 +141,11 @@ def strange_engines(build):
             for args in (["status"], ["ledger", "tail"], ["pending"]):
                 r = Run(build, [*args, "--socket", "%s/%s.sock" % (d, name)])
                 expect(r.code in (1, 2, 3) and r.err.count("\n") == 1 and "\x1b" not in r.err, r)
+                expect(name + ".sock" in r.err or name == "status", r, "says where")
             s.close()
+        out, err = waiting.communicate(timeout=LIMIT_S)
+        expect(waiting.returncode == 3 and not out and "does not answer" in err, "exit %d: %s" % (waiting.returncode, err))
+        silent.close()
     finally:
         shutil.rmtree(d)
 
@@ -219,8 +230,9 @@ def bad_configurations(build):
         path = d + "/good.yaml"
         with open(path, "w") as f:
             f.write(BASE)
-        r = Run(build, ["config", "check", path])
-        expect(r.code == 0 and " 0 errors" in r.out, r, "the base of the bad ones is good")
+        for args, env in ((["config", "check", path], {}), (["config", "check", "-c", path], {}), (["config", "check"], {"WARROOM_CONFIG": path})):
+            r = Run(build, args, env=env, cwd="/")
+            expect(r.code == 0 and path + ": 0 errors" in r.out, r, "the base of the bad ones is good")
         for name, (text, line, says) in BAD.items():
             path = "%s/%s.yaml" % (d, name)
             with open(path, "wb") as f:

@@ -235,7 +235,10 @@ int cli_error(const cli *c, const wr_err *err)
 		cli_print_json(j);
 		json_decref(j);
 	} else {
-		fprintf(stderr, "warroom: %s\n", err->msg);
+		bool lost = err->code == WR_E_UNAVAILABLE && c->client &&
+		            !strcmp(client_socket(c->client), DEFAULT_SOCKET);
+		fprintf(stderr, "warroom: %s%s\n", err->msg,
+		        lost ? " For another engine say --config FILE or --socket PATH." : "");
 	}
 	if (err->code == WR_E_UNAVAILABLE) return EXIT_UNREACHABLE;
 	return err->code == WR_E_INVALID || err->code == WR_E_NOT_FOUND || err->code == WR_E_IO

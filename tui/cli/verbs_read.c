@@ -292,7 +292,11 @@ static json_t *findings_json(const wr_findings *f)
 int verb_config_check(cli *c)
 {
 	if (c->argc > 1) return cli_usage(c, "config check takes one FILE at a time");
-	const char *path = c->argc == 1 ? c->argv[0] : c->config ? c->config : "warroom.yaml";
+	const char *env = getenv("WARROOM_CONFIG");
+	const char *path = c->argc       ? c->argv[0]
+	                   : c->config   ? c->config
+	                   : env && *env ? env
+	                                 : "warroom.yaml";
 	wr_findings f = {0};
 	wr_config *cfg = wr_config_load(path, &f);
 	bool ok = cfg != NULL;
