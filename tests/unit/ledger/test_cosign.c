@@ -2,6 +2,8 @@
  * was written anew and signed with the same key is not. */
 #include "signed.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "warroom/proof.h"
@@ -292,6 +294,39 @@ static void state_first(void **state)
 	wr_buf_free(&more);
 }
 
+/* The disk takes nothing: no signature, and what was there stays. */
+static void full_disk(void **state)
+{
+	(void)state;
+	wr_err err;
+	wr_buf text, more, kept;
+	int status;
+	history(&text, "ledger", 20, 42);
+	size_t plain = text.len;
+	assert_int_equal(ask(&text, &err), WR_COSIGN_DONE);
+	history(&more, "ledger", 25, 42);
+	w.prove_from = ledger_dir("ledger");
+	pid_t pid = fork();
+	if (pid == 0) {
+		const struct rlimit none = {0};
+		size_t len = more.len;
+		(void)signal(SIGXFSZ, SIG_IGN);
+		if (setrlimit(RLIMIT_FSIZE, &none)) _exit(3);
+		wr_cosign_answer answer = ask(&more, &err);
+		_exit(answer != WR_COSIGN_FAILED ? 1 : more.len != len ? 2 : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	slurp(&kept, state_file());
+	assert_int_equal(kept.len, plain);
+	assert_memory_equal(kept.data, text.data, plain);
+	assert_int_equal(ask(&more, &err), WR_COSIGN_DONE);
+	wr_buf_free(&text);
+	wr_buf_free(&more);
+	wr_buf_free(&kept);
+}
+
 /* Two at once, with two histories of one size: one of them is cosigned. */
 static void at_the_same_time(void **state)
 {
@@ -332,6 +367,7 @@ int main(void)
 	    COSIGN_TEST(honest_growth), COSIGN_TEST(split_view),    COSIGN_TEST(same_size),
 	    COSIGN_TEST(smaller),       COSIGN_TEST(without_proof), COSIGN_TEST(unsigned_ones),
 	    COSIGN_TEST(two_logs),      COSIGN_TEST(state_first),   COSIGN_TEST(at_the_same_time),
+	    COSIGN_TEST(full_disk),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
