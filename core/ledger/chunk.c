@@ -21,10 +21,7 @@ int wr_chunk_init(wr_chunk *k, size_t chunk_bytes, wr_err *err)
 	k->buf = malloc(1 + k->size + WR_QUICK_SLACK);
 	k->rows = malloc(k->row_cap * sizeof *k->rows);
 	k->ranges = malloc(WR_CHUNK_SPLITS * sizeof *k->ranges);
-	if (k->buf && k->rows && k->ranges) {
-		memset(k->buf, 0, 1 + k->size + WR_QUICK_SLACK);
-		return 0;
-	}
+	if (k->buf && k->rows && k->ranges) return 0;
 	wr_chunk_free(k);
 	return wr_fail(err, WR_E_NOMEM, "verify: out of memory");
 }

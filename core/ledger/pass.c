@@ -11,6 +11,7 @@
 #include "warroom/io.h"
 
 #define THREADS_MAX 16
+#define CHUNK_LEAST 4096
 
 typedef struct pass {
 	wr_check *check;
@@ -317,9 +318,14 @@ static int read_name(wr_check *c, const wr_parts *parts, wr_err *err)
 int wr_pass(wr_check *c, const wr_parts *parts, const wr_pass_opts *opts, wr_suspects *suspects,
             bool *clean, wr_err *err)
 {
+	/* A small chain needs no large buffer. */
+	wr_pass_opts fitted = *opts;
+	size_t all = 0;
+	for (size_t i = 0; i < parts->count; i++) all += (size_t)parts->items[i].size;
+	if (fitted.chunk_bytes > all + CHUNK_LEAST) fitted.chunk_bytes = all + CHUNK_LEAST;
 	pass p = {.check = c,
 	          .parts = parts,
-	          .opts = opts,
+	          .opts = &fitted,
 	          .suspects = suspects,
 	          .want = c->attest.have_file ? c->attest.file.size : -1,
 	          .at = parts->at,

@@ -193,7 +193,7 @@ static int check_subject(run *v, const subject *s, wr_err *err)
 	                           .ctx = v};
 	wr_check c = {0};
 	bool clean = false;
-	wr_suspects *suspects = wr_suspects_new(SUSPECTS_MAX);
+	wr_suspects *suspects = wr_suspects_new(v->opts.suspects_max);
 	int rc = suspects ? begin_check(v, &c, s, err) : wr_fail(err, WR_E_NOMEM, "verify: no memory");
 	if (rc == 0) rc = wr_pass(&c, &s->parts, &opts, suspects, &clean, err);
 	if (rc == 0 && !clean) {
@@ -463,6 +463,7 @@ static void set_defaults(wr_verify_opts *o)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	if (o->threads == 0) o->threads = processors > 0 ? (unsigned)processors : 1;
+	if (o->suspects_max == 0) o->suspects_max = SUSPECTS_MAX;
 	if (o->chunk_bytes == 0) o->chunk_bytes = CHUNK_BYTES;
 	if (o->chunk_bytes < CHUNK_LEAST) o->chunk_bytes = CHUNK_LEAST;
 	if (o->chunk_bytes > CHUNK_BYTES * 16) o->chunk_bytes = CHUNK_BYTES * 16;

@@ -77,7 +77,9 @@ typedef struct wr_verify_opts {
 	 * that the total grows. */
 	void (*progress)(void *ctx, int64_t bytes, int64_t total);
 	void *ctx;
-	size_t chunk_bytes; /* read at once by a thread; 0: 1 MiB */
+	size_t chunk_bytes;  /* read at once by a thread; 0: 1 MiB */
+	size_t suspects_max; /* ids and parents kept of a chain that is out of order; 0: 2^18. If there
+	                        are more, all of the chain's are kept, and memory grows with it */
 } wr_verify_opts;
 
 /* wr_ledger_verify_with is wr_ledger_verify with options (NULL: the defaults). Memory is bounded,

@@ -152,26 +152,6 @@ static void good(void **state)
 	wr_buf_free(&out);
 }
 
-static void every_bit(void **state)
-{
-	(void)state;
-	prepare_some(20); /* 70,000 verifications; agree.sh takes samples of a larger one */
-	int fd = open(segment_file(0), O_WRONLY | O_CLOEXEC);
-	assert_true(fd >= 0);
-	for (size_t bit = 0; bit < whole.len * 8; bit++) {
-		char changed = (char)(whole.data[bit / 8] ^ (1 << bit % 8));
-		assert_int_equal(pwrite(fd, &changed, 1, (off_t)(bit / 8)), 1);
-		check(test_dir);
-		if (report.ok) fail_msg("bit %zu was not seen", bit);
-		if (report.anomalies[0].kind != WR_AN_CORRUPT)
-			fail_msg("bit %zu: %s", bit, wr_anomaly_name(report.anomalies[0].kind));
-		assert_int_equal(pwrite(fd, &whole.data[bit / 8], 1, (off_t)(bit / 8)), 1);
-	}
-	(void)close(fd);
-	check(test_dir);
-	assert_true(report.ok);
-}
-
 static void several_bits(void **state)
 {
 	(void)state;
@@ -613,7 +593,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    VERIFY_TEST(good),
-	    VERIFY_TEST(every_bit),
 	    VERIFY_TEST(several_bits),
 	    VERIFY_TEST(removed),
 	    VERIFY_TEST(the_end_removed),
