@@ -61,7 +61,9 @@ static const form forms[] = {
     {"region_role_changed", "{region} is now {role}"},
     {"regional_failover_completed",
      "{primary_region} → {secondary_region}: {status}, {total_failover_time_seconds} s in all"},
-    {"receipt_corruption_detected", "a damaged receipt was found"},
+    {"receipt_corruption_detected",
+     "the ledger was restored from {backup_source}[, damaged records: {corrupted_count}]"
+     "[, receipts lost: {lost_count}]"},
     {"image_rebuild_executed", "images were rebuilt"},
     {"notification_sent", "message to {channel} {outcome}: {subject}"},
     {"_failover_executed", "{primary_region} → {secondary_region}: {status}"}, /* any datastore's */
