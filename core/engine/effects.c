@@ -33,28 +33,37 @@ void engine_load_plan(engine *e, const wr_receipt *r)
 		wr_log(WR_LOG_ERROR, "engine", "plan %s is missing or damaged: %s", hash, err.msg);
 }
 
-void engine_fold_line(engine *e, const char *line, size_t len)
+static void show_in_tail(engine *e, const wr_receipt *r)
+{
+	tail_line *t = &e->tail[e->tail_count++ % TAIL];
+	t->seq = r->seq;
+	wr_time_format(t->timestamp, r->timestamp_us);
+	snprintf(t->operation, sizeof t->operation, "%s", r->operation);
+	wr_receipt_str(r, "actor", t->actor, sizeof t->actor);
+	wr_hex(t->hash, r->hash, sizeof r->hash);
+	receipt_sentence(r, t->text, sizeof t->text);
+}
+
+void engine_fold(engine *e, const wr_receipt *r, bool show)
+{
+	e->seen_seq = r->seq;
+	wr_fold(e->state, r);
+	engine_fold_seat(e, r);
+	engine_fold_archive(e, r);
+	engine_foreign_fold(e, r);
+	if (!strcmp(r->operation, "incident_opened"))
+		wr_receipt_str(r, "region", e->incident_region, sizeof e->incident_region);
+	if (show) show_in_tail(e, r);
+}
+
+static void fold_line(engine *e, const char *line, size_t len)
 {
 	wr_receipt r;
 	wr_err err = {0};
-	if (wr_receipt_parse(&r, line, len, false, &err) != WR_RF_OK) {
+	if (wr_receipt_parse(&r, line, len, false, &err) == WR_RF_OK)
+		engine_fold(e, &r, true);
+	else
 		wr_log(WR_LOG_ERROR, "engine", "cannot fold our own receipt: %s", err.msg);
-		return;
-	}
-	e->seen_seq = r.seq;
-	wr_fold(e->state, &r);
-	engine_fold_seat(e, &r);
-	engine_fold_archive(e, &r);
-	engine_foreign_fold(e, &r);
-	if (!strcmp(r.operation, "incident_opened"))
-		wr_receipt_str(&r, "region", e->incident_region, sizeof e->incident_region);
-	tail_line *t = &e->tail[e->tail_count++ % TAIL];
-	t->seq = r.seq;
-	wr_time_format(t->timestamp, r.timestamp_us);
-	snprintf(t->operation, sizeof t->operation, "%s", r.operation);
-	wr_receipt_str(&r, "actor", t->actor, sizeof t->actor);
-	wr_hex(t->hash, r.hash, sizeof r.hash);
-	receipt_sentence(&r, t->text, sizeof t->text);
 }
 
 typedef struct catching_up {
@@ -66,7 +75,7 @@ static int fold_missed(void *ctx, const wr_receipt *r)
 {
 	const catching_up *c = ctx;
 	if (r->seq >= c->before) return 1;
-	engine_fold_line(c->e, r->line, r->len);
+	engine_fold(c->e, r, true);
 	return 0;
 }
 
@@ -236,7 +245,7 @@ static void unit_durable(engine *e, msg *cause, const appended *a)
 		if (d) draft_clear(d);
 	}
 	engine_catch_up(e, a->first_seq);
-	for (size_t i = 0; i < a->count; i++) engine_fold_line(e, a->lines[i], a->lens[i]);
+	for (size_t i = 0; i < a->count; i++) fold_line(e, a->lines[i], a->lens[i]);
 	/* Who is told "accepted" must find it in the very next state. */
 	if (cause && cause->kind == MSG_REQUEST) engine_publish(e, true);
 	settle(e, cause, NULL, false);

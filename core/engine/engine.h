@@ -232,7 +232,7 @@ void engine_publish(engine *e, bool now_please);
 /* effects.c */
 void engine_decide(engine *e, const wr_event *ev, msg *cause); /* takes cause */
 void engine_appended(engine *e, const appended *a);
-void engine_fold_line(engine *e, const char *line, size_t len);
+void engine_fold(engine *e, const wr_receipt *r, bool show); /* show: in the tail, too */
 /* The ledger writes receipts of its own between ours (checkpoints): those after seen_seq are
  * folded, up to receipt `before`. */
 void engine_catch_up(engine *e, int64_t before);

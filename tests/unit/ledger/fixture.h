@@ -31,7 +31,7 @@ static char test_dir[64];
 
 /* ---- time and chance ---- */
 
-static int64_t test_now = T0;
+static _Atomic int64_t test_now = T0; /* a ledger has threads */
 
 static UNUSED int64_t test_wall(void *ctx)
 {
