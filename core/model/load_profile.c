@@ -77,6 +77,13 @@ static void load_fields(wr_map *top, wr_profile *p)
 	wr_map_close(&m);
 }
 
+/* Is the field the one that `path` names, or inside of it? */
+static bool covers(const char *path, const char *field)
+{
+	size_t n = strlen(path);
+	return strncmp(path, field, n) == 0 && (field[n] == '\0' || field[n] == '/');
+}
+
 static void load_exclude(wr_map *top, wr_profile *p)
 {
 	static const wr_string_rule rule = {.form = WR_F_LINE, .problem = path_problem};
@@ -89,7 +96,7 @@ static void load_exclude(wr_map *top, wr_profile *p)
 	bool hash_is_out = false;
 	for (size_t i = 0; i < n; i++) {
 		out[i] = pointer(top->l, names[i]);
-		hash_is_out = hash_is_out || strcmp(out[i], p->hash) == 0;
+		hash_is_out = hash_is_out || covers(out[i], p->hash);
 	}
 	if (at == NULL) {
 		out[n++] = p->hash;

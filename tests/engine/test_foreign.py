@@ -3,8 +3,9 @@
 import hashlib
 import json
 import os
+import re
+import signal
 import socket
-import subprocess
 import threading
 import time
 import urllib.parse
@@ -216,6 +217,30 @@ def history_between_two_audits(build):
                     assert b.audit(style, b.source.url("a", style), "--state", state)[0] == 1
                     b.source.chains["a"] = whole
                     assert b.audit(style, b.source.url("a", style), "--state", state)[0] == 0
+    finally:
+        b.close()
+
+
+def the_examples_of_the_guide(build):
+    b = Bench(build)
+    try:
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/foreign-chains.md"), encoding="utf-8") as f:
+            found = re.findall(r"```yaml\n(.*?)```\n```json\n(.*?)```", f.read(), re.S)
+        assert len(found) == 4, len(found)
+        for profile, records in found:
+            b.w.write("example.yaml", profile)
+            b.w.write("example.jsonl", records)
+            code, out, text = b.audit("example", b.w.path("example.jsonl"))
+            assert code == 0 and out["valid"] == 2, (profile, text)
+            b.w.write("example.jsonl", records.replace("r-1", "r-2").replace("Zo", "Za"))
+            assert b.audit("example", b.w.path("example.jsonl"))[0] == 1, profile
+        # Our own ledger is a chain like any other.
+        b.w.start()
+        wait_for("some receipts", lambda: len(b.w.api("/v1/receipts")[1]["receipts"]) > 3)
+        b.w.kill(signal.SIGTERM)
+        b.w.write("own.yaml", "fields: {seq: seq, id: receipt_id, prev: prev_hash, hash: hash, time: timestamp}\ncanonical: raw\nleading: \"00\"\ngenesis: zeros\n")
+        code, out, text = b.audit("own", b.w.path("ledger/test/ops/%020d.jsonl" % 0))
+        assert code == 0 and out["valid"] > 3, text
     finally:
         b.close()
 
@@ -467,6 +492,6 @@ def the_audit_route(build):
 
 
 if __name__ == "__main__":
-    main(every_way_of_paging, servers_that_do_not_answer_well, history_between_two_audits, broken_and_mended, following_names_what_the_source_does,
+    main(the_examples_of_the_guide, every_way_of_paging, servers_that_do_not_answer_well, history_between_two_audits, broken_and_mended, following_names_what_the_source_does,
          what_cannot_be_read_is_unknown, what_was_seen_survives_a_restart, a_copy_that_is_rebuilt_after_a_failover, old_records_block,
          a_file_that_grows, the_audit_route)
