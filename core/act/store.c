@@ -344,7 +344,7 @@ int wr_store_put(const wr_store_job *job, wr_store_result *out, wr_err *err)
 	char path[PATH_MAX], hex[WR_HEX_LEN];
 	uint8_t hash[WR_HASH_LEN];
 	wr_buf lines = WR_BUF_INIT(MANIFEST_MAX);
-	wr_err ignored, *why = err ? err : &ignored;
+	wr_err ignored = {0}, *why = err ? err : &ignored;
 	*out = (wr_store_result){0};
 	int rc = wr_manifest_check(job->dir, why);
 	if (rc == 0) rc = wr_path_join(path, sizeof path, job->dir, WR_MANIFEST_NAME, why);

@@ -15,9 +15,9 @@
 #include "warroom/clock.h"
 #include "warroom/hash.h"
 
-#define ALGORITHM "AWS4-HMAC-SHA256"
-#define HEADER_NAME_MAX  128
-#define SCOPE_MAX 256
+#define ALGORITHM       "AWS4-HMAC-SHA256"
+#define HEADER_NAME_MAX 128
+#define SCOPE_MAX       256
 
 void wr_sigv4_time(char out[static WR_SIGV4_TIME_LEN], int64_t wall_us)
 {

@@ -245,7 +245,8 @@ static int copy_anchors(const wr_archive_job *job, const char *making, wr_err *e
 	int copied = 0, rc = 0;
 	for (size_t i = 0; i < files.count && rc == 0; i++) {
 		char name[40];
-		if (strlen(files.names[i]) != 24 || strtoll(files.names[i], NULL, 10) <= job->first_seq - STAMP_LAG)
+		if (strlen(files.names[i]) != 24 ||
+		    strtoll(files.names[i], NULL, 10) <= job->first_seq - STAMP_LAG)
 			continue;
 		static const char *const kinds[] = {"note", "tsq", "tsr"};
 		if (copied == 0) rc = wr_mkdirs(to, 0750, err);

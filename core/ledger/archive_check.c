@@ -148,7 +148,6 @@ static int find(const char *path, char dir[static PATH_MAX], wr_archive_entry **
 	}
 	if (wr_archive_list(dir, all, count, err)) return -1;
 	if (*count) return 0;
-	free(*all);
 	return wr_fail(err, WR_E_NOT_FOUND,
 	               "%.200s: no exports there; they are called 20261121T120000Z-<first>-<last>",
 	               path);
