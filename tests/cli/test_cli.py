@@ -150,6 +150,41 @@ def strange_engines(build):
         shutil.rmtree(d)
 
 
+def parts_of_two(s, count):
+    """An engine that gives two receipts at a time, whatever it is asked for."""
+    try:
+        while True:
+            c, _ = s.accept()
+            first = int(re.search(rb"from=(-?\d+)", c.recv(65536)).group(1))
+            first = max(0, count + first) if first < 0 else first
+            seqs = list(range(first, min(first + 2, count)))
+            body = json.dumps({"receipts": [{"seq": n, "timestamp": "2026-01-01T00:00:00.000000Z", "operation": "x"} for n in seqs],
+                               "texts": ["text %d" % n for n in seqs], "head": {"count": count, "hash": ""}}).encode()
+            c.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            c.close()
+    except OSError:
+        pass
+
+
+def a_tail_in_parts(build):
+    """An answer may hold less than was asked for: the newest receipts are shown all the same."""
+    d = tempfile.mkdtemp(prefix="warroom-cli.")
+    try:
+        for count, asked in ((0, 20), (1, 20), (7, 5), (7, 20), (8, 1)):
+            with socket.socket(socket.AF_UNIX) as s:
+                path = "%s/%d-%d.sock" % (d, count, asked)
+                s.bind(path)
+                s.listen(8)
+                threading.Thread(target=parts_of_two, args=(s, count), daemon=True).start()
+                wanted = list(range(max(0, count - asked), count))
+                r = Run(build, ["ledger", "tail", "-n", str(asked), "--socket", path])
+                expect(r.code == 0 and [int(x.split()[0]) for x in r.out.splitlines()] == wanted, r)
+                r = Run(build, ["ledger", "tail", "-n", str(asked), "--json", "--socket", path])
+                expect(r.code == 0 and [x["seq"] for x in json.loads(r.out)] == wanted, r)
+    finally:
+        shutil.rmtree(d)
+
+
 BASE = """platform: tiny
 observer: here
 regions:
@@ -344,4 +379,4 @@ def output_that_cannot_be_written(build):
         expect(p.returncode == 2 and "No space left" in p.stderr, "%s: exit %d, %s" % (args, p.returncode, p.stderr))
 
 
-main([help_of_every_verb, every_verb_is_in_the_manual, wrong_options, options_stand_anywhere, no_engine, strange_engines, bad_configurations, key_refusals, typed_passphrases, output_that_cannot_be_written])
+main([help_of_every_verb, every_verb_is_in_the_manual, wrong_options, options_stand_anywhere, no_engine, strange_engines, a_tail_in_parts, bad_configurations, key_refusals, typed_passphrases, output_that_cannot_be_written])

@@ -8,6 +8,8 @@
 #include "warroom/json.h"
 #include "warroom/ledger.h"
 
+#define TAIL_MOST 500
+
 static void print_line(const cli *c, const json_t *r, const char *text)
 {
 	say(c, stdout, "%6lld  %.23sZ  %-26s %s\n", (long long)wr_json_int(r, "seq", -1),
@@ -28,41 +30,60 @@ static json_t *fetch(cli *c, int64_t from, int64_t limit, int *rc)
 	return cli_call(c, path, NULL, rc);
 }
 
+/* Until something new may be there: the state's revision moves at every receipt. */
+static int wait_for_more(cli *c, int64_t *rev)
+{
+	int rc = EXIT_OK;
+	char path[96];
+	snprintf(path, sizeof path, "/v1/state?since=%lld&wait_ms=5000", (long long)*rev);
+	json_t *s = cli_call(c, path, NULL, &rc);
+	*rev = wr_json_int(s, "rev", *rev);
+	json_decref(s);
+	return rc;
+}
+
+/* One answer of the engine, which may hold less than was asked for; *next is where to go on, and
+ * *count how many there are in all. */
+static int tail_part(cli *c, int64_t *next, int64_t *count, json_t *all)
+{
+	int rc = EXIT_OK;
+	json_t *a = fetch(c, *next, TAIL_MOST, &rc), *r;
+	if (!a) return rc;
+	size_t i;
+	*count = wr_json_int(json_object_get(a, "head"), "count", 0);
+	*next = *next < 0 ? *count : *next;
+	json_array_foreach (json_object_get(a, "receipts"), i, r) {
+		*next = wr_json_int(r, "seq", *next) + 1;
+		if (all)
+			(void)json_array_append(all, r);
+		else if (c->json)
+			cli_print_json(r);
+		else
+			print_line(c, r, sentence(a, i));
+	}
+	json_decref(a);
+	return EXIT_OK;
+}
+
 static int tail(cli *c)
 {
-	int64_t lines = 20;
+	int64_t lines = 20, count = 0, end = -1;
 	if (c->argc)
 		return cli_usage(c, "ledger tail takes no operand, but there is \"%.40s\"", c->argv[0]);
-	if (cli_number(c, "n", 1, 500, &lines) != EXIT_OK) return EXIT_USAGE;
-	int64_t from = -lines;
-	for (;;) {
-		int rc = EXIT_OK;
-		json_t *a = fetch(c, from, 500, &rc), *r;
-		if (!a) return rc;
-		size_t i;
-		if (c->json && !c->watch)
-			cli_print_json(json_object_get(a, "receipts"));
-		else
-			json_array_foreach (json_object_get(a, "receipts"), i, r) {
-				if (c->json)
-					cli_print_json(r);
-				else
-					print_line(c, r, sentence(a, i));
-			}
-		from = wr_json_int(json_object_get(a, "head"), "count", 0);
-		json_decref(a);
-		if (!c->watch || cli_output_lost()) return EXIT_OK;
-		/* The state's revision moves at every receipt; wait on it instead of asking again and
-		 * again. */
-		json_t *s = cli_call(c, "/v1/state", NULL, &rc);
-		if (!s) return rc;
-		char path[96];
-		snprintf(path, sizeof path, "/v1/state?since=%lld&wait_ms=5000",
-		         (long long)wr_json_int(s, "rev", -1));
-		json_decref(s);
-		if (!(s = cli_call(c, path, NULL, &rc))) return rc;
-		json_decref(s);
-	}
+	if (cli_number(c, "n", 1, TAIL_MOST, &lines) != EXIT_OK) return EXIT_USAGE;
+	json_t *all = c->json && !c->watch ? json_array() : NULL;
+	int64_t next = -lines, before, rev = -1;
+	int rc;
+	do {
+		before = next;
+		if ((rc = tail_part(c, &next, &count, all)) != EXIT_OK || cli_output_lost()) break;
+		if (end < 0) end = count;
+		if (next < count && next != before) continue;
+		if (c->watch) rc = wait_for_more(c, &rev);
+	} while (rc == EXIT_OK && (c->watch || (next < end && next != before)));
+	if (all && rc == EXIT_OK) cli_print_json(all);
+	json_decref(all);
+	return rc;
 }
 
 /* What has several lines is moved in, so that none of them looks like a member. */
