@@ -52,7 +52,9 @@ static json_t *draft(int64_t i)
 	                                    "\x01\x1f\x7f",
 	                                    "\xc3\x84pfel \xe2\x86\x92 \xf0\x9f\x94\xa5 \xef\xbf\xbd",
 	                                    "</script>&'/"};
-	json_t *d = json_pack("{s:s, s:I, s:s, s:b, s:I}", "operation", "drill_noted", "number",
+	/* The end of an operation brings a checkpoint. */
+	const char *operation = i % 20 == 19 ? "operation_completed" : "drill_noted";
+	json_t *d = json_pack("{s:s, s:I, s:s, s:b, s:I}", "operation", operation, "number",
 	                      (json_int_t)i, "text", texts[below(6)], "late", (int)below(2), "size",
 	                      (json_int_t)(next() >> 11) * (below(2) ? 1 : -1));
 	if (below(4) == 0) json_object_set_new(d, "incident", json_string("INC-0142"));
@@ -63,7 +65,10 @@ static json_t *draft(int64_t i)
 static int make(const char *dir, long count, long segment_max)
 {
 	const wr_random random = {.fill = fill};
+	char key[512];
+	(void)snprintf(key, sizeof key, "%s.key", dir);
 	const wr_ledger_opts opts = {.dir = dir,
+	                             .engine_key = key,
 	                             .partition = "us-central1",
 	                             .stream = "ops",
 	                             .actor = "engine:bastion",
@@ -105,11 +110,11 @@ static void put(wr_buf *out, const lines *f, size_t from, size_t to)
 
 /* The line again with one digit of its number changed, and the hash made right: what somebody with
  * this program could do. */
-static void put_rewritten(wr_buf *out, const lines *f, size_t i, bool new_id)
+static void put_rewritten(wr_buf *out, const lines *f, size_t i, bool new_id, const uint8_t *prev,
+                          uint8_t hash[static WR_HASH_LEN])
 {
 	wr_receipt r;
 	wr_err err = {0};
-	uint8_t hash[WR_HASH_LEN];
 	char id[WR_UUID_LEN], random[10];
 	size_t len = f->at[i + 1] - f->at[i] - 1;
 	if (wr_receipt_parse(&r, f->text.data + f->at[i], len, true, &err) != WR_RF_OK) return;
@@ -117,14 +122,14 @@ static void put_rewritten(wr_buf *out, const lines *f, size_t i, bool new_id)
 	static const char *const own[] = {"chain", "epoch",     "prev_hash", "receipt_id",
 	                                  "seq",   "timestamp", "v",         "hash"};
 	for (size_t k = 0; k < sizeof own / sizeof *own; k++) json_object_del(d, own[k]);
-	json_object_set_new(d, "number", json_integer(4711));
+	if (!prev) json_object_set_new(d, "number", json_integer(4711));
 	fill(NULL, random, sizeof random);
 	wr_uuid7(id, r.timestamp_us, (const uint8_t *)random);
 	const wr_envelope env = {.chain = r.chain,
 	                         .epoch = r.epoch,
 	                         .seq = r.seq,
 	                         .timestamp_us = r.timestamp_us,
-	                         .prev_hash = r.prev_hash,
+	                         .prev_hash = prev ? prev : r.prev_hash,
 	                         .receipt_id = new_id ? id : r.receipt_id};
 	if (wr_receipt_write(out, hash, &env, d, &err)) (void)die(err.msg);
 	json_decref(d);
@@ -136,6 +141,7 @@ static int damage(const char *path, const char *kind)
 	wr_buf out = WR_BUF_INIT(17u << 20);
 	wr_err err = {0};
 	if (load(&f, path)) return 2;
+	uint8_t hash[WR_HASH_LEN];
 	size_t n = f.count, i = 1 + below(n - 2);
 	if (strcmp(kind, "flip") == 0) {
 		wr_buf_add(&out, f.text.data, f.text.len);
@@ -155,12 +161,16 @@ static int damage(const char *path, const char *kind)
 		put(&out, &f, i + 1, n);
 	} else if (strcmp(kind, "fork") == 0) {
 		put(&out, &f, 0, i + 1);
-		put_rewritten(&out, &f, i, true);
+		put_rewritten(&out, &f, i, true, NULL, hash);
 		put(&out, &f, i + 1, n);
 	} else if (strcmp(kind, "rewrite") == 0) {
 		put(&out, &f, 0, i);
-		put_rewritten(&out, &f, i, false);
+		put_rewritten(&out, &f, i, false, NULL, hash);
 		put(&out, &f, i + 1, n);
+	} else if (strcmp(kind, "anew") == 0) { /* from there on; only signatures can tell */
+		put(&out, &f, 0, i);
+		put_rewritten(&out, &f, i, false, NULL, hash);
+		for (size_t k = i + 1; k < n; k++) put_rewritten(&out, &f, k, false, hash, hash);
 	} else if (strcmp(kind, "cut") == 0) {
 		wr_buf_add(&out, f.text.data, below(f.text.len));
 	} else if (strcmp(kind, "tail") == 0) {
