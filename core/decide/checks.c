@@ -55,13 +55,14 @@ static const wr_traffic *provider_of(const wr_config *cfg, const json_t *action,
 	return t;
 }
 
-/* Read lately, and since we last did something to them. */
+/* Read lately, and since we last did something to them; a reading from the future is one from
+ * before the clock was set back. */
 static bool fresh_weights(const wr_decision *d, size_t traffic, int64_t touched_us)
 {
 	const wr_traffic *t = &d->cfg->traffic[traffic];
 	int64_t bound_us = 3 * (t->interval_ms > 0 ? t->interval_ms : 5000) * US_PER_MS;
 	int64_t at_us = d->w->weights_us[traffic];
-	return at_us > touched_us && d->now_us - at_us <= bound_us;
+	return at_us > touched_us && at_us <= d->now_us && d->now_us - at_us <= bound_us;
 }
 
 /* The weights of the newest traffic step that this operation has done with the provider; *doubt

@@ -13,7 +13,8 @@ static const char *region_name(const guard_case *c, size_t region)
 
 static bool fresh(int64_t last_us, int64_t interval_ms, int64_t now_us)
 {
-	return last_us > 0 && now_us - last_us <= 3 * interval_ms * US_PER_MS;
+	int64_t age_us = now_us - last_us, bound_us = 3 * interval_ms * US_PER_MS;
+	return last_us > 0 && age_us <= bound_us && age_us >= -bound_us;
 }
 
 /* Yes or no; of any other text it is not known which (law 7). */

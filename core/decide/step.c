@@ -189,7 +189,10 @@ static step_next again(wr_decision *d, const wr_op *op, size_t index, const step
 	if (st->was_uncertain && allowed < 2) allowed = 2;
 	if (used >= allowed) return STEP_GAVE_UP;
 	if (used > 0) {
-		int64_t since_us = st->result_us > st->uncertain_us ? st->result_us : st->uncertain_us;
+		int64_t times[] = {st->result_us, st->uncertain_us}, since_us = 0;
+		for (size_t i = 0; i < 2;
+		     i++) /* a time to come is one from before the clock was set back */
+			if (times[i] > since_us && times[i] <= d->now_us) since_us = times[i];
 		int64_t due_us = since_us + backoff_ms(op, index, v) * US_PER_MS;
 		if (d->now_us < due_us) {
 			wr_wake(d, due_us);

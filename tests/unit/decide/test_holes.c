@@ -248,6 +248,23 @@ static void the_clock_does_not_order_the_weights(void **state)
 	lab_free(&l);
 }
 
+/* Read "in three minutes", by the clock as it is now: that was before, and nobody knows what since.
+ */
+static void a_reading_from_the_future(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	lab_run(&l, SCALE);
+	lab_weights(&l, 100, 0);
+	l.now -= MIN(3);
+	l.weights[US] = 0, l.weights[EU] = 100; /* by hand */
+	lab_finish(&l, WR_OUT_DONE);
+	lab_held_for(&l, "HOLD-TRAFFIC");
+	lab_free(&l);
+}
+
 static void ruled_weights_are_weights(void **state)
 {
 	(void)state;
@@ -795,6 +812,25 @@ static void refused_reports_say_why(void **state)
 	lab_free(&l);
 }
 
+/* A retry waits for its backoff, not for the clock to come back to where it was. */
+static void a_retry_after_the_clock_was_set_back(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 2; how++) {
+		lab l;
+		lab_lawful(&l);
+		lab_failover(&l);
+		lab_report_to(&l, 0, how ? WR_OUT_UNKNOWN : WR_OUT_FAILED, "");
+		l.now -= MIN(60);
+		lab_fresh(&l);
+		lab_settle(&l);
+		lab_sleep(&l, S(2));
+		assert_int_equal(l.job_count, 1);
+		assert_int_equal(l.jobs[0].attempt, 2);
+		lab_free(&l);
+	}
+}
+
 /* The table is kept also when the clock was set back. */
 static void tables_after_the_clock_was_set_back(void **state)
 {
@@ -839,6 +875,7 @@ int main(void)
 	    cmocka_unit_test(done_by_hand_is_done),
 	    cmocka_unit_test(the_dead_come_back_unfenced),
 	    cmocka_unit_test(the_clock_does_not_order_the_weights),
+	    cmocka_unit_test(a_reading_from_the_future),
 	    cmocka_unit_test(ruled_weights_are_weights),
 	    cmocka_unit_test(what_the_plan_saw_is_past),
 	    cmocka_unit_test(a_restart_makes_nothing_better),
@@ -859,6 +896,7 @@ int main(void)
 	    cmocka_unit_test(the_loss_is_as_old_as_its_oldest_part),
 	    cmocka_unit_test(no_report_ends_a_soak),
 	    cmocka_unit_test(refused_reports_say_why),
+	    cmocka_unit_test(a_retry_after_the_clock_was_set_back),
 	    cmocka_unit_test(tables_after_the_clock_was_set_back),
 	    cmocka_unit_test(one_class_is_not_two),
 	};

@@ -43,14 +43,80 @@ static void random_runbook(lab *l)
 	}
 }
 
-/* What a traffic step does to the platform, whatever is reported of it. */
+/* ---- the platform as it is, whatever is reported of it ---- */
+
+static bool in_effect[FO_STEPS]; /* by step */
+static bool ruled_on[FO_STEPS];  /* two people said something about it: from then on it is theirs */
+static int over[FO_STEPS][2];    /* by step and direction: attempts that can do nothing any more */
+static size_t looked_at;         /* receipts that the truth was held against */
+
 static void take_effect(lab *l, const wr_command *c)
 {
+	if (c->kind != WR_CMD_START || c->attempt <= over[c->index][c->undo]) return;
+	in_effect[c->index] = !c->undo;
 	const json_t *step = c->undo ? json_object_get(c->step, "rollback") : c->step;
 	const json_t *weights = json_object_get(json_object_get(step, "traffic"), "weights");
 	if (!weights) return;
 	l->weights[US] = (int)wr_json_int(weights, "us", 0);
 	l->weights[EU] = (int)wr_json_int(weights, "eu", 0);
+}
+
+static bool undoes(const json_t *intent)
+{
+	return wr_json_bool(intent, "undo", false);
+}
+
+/* Laws 5 and 6 against the truth: never two that may take writes, unless people said so; and
+ * "nothing to undo" only when there is nothing. */
+static void against_the_truth(lab *l)
+{
+	laws_hold(l);
+	for (; looked_at < l->count; looked_at++) {
+		const json_t *r = l->receipts[looked_at];
+		const char *operation = lab_str(r, "operation");
+		int64_t index = wr_json_int(r, "index", -1);
+		if (!strcmp(operation, "step_ruled")) ruled_on[index] = true;
+		if (!strcmp(operation, "step_result") && !strncmp(lab_str(r, "output"), "ticked", 6))
+			in_effect[index] = !undoes(r); /* a person did it */
+		bool intent = !strcmp(operation, "step_intent");
+		bool asked = ruled_on[FENCE] || ruled_on[PROMOTE];
+		if (intent && index == FENCE && undoes(r) && in_effect[PROMOTE] && !asked)
+			fail_msg("law 6: the fence is lifted while the other side is promoted");
+		if (intent && index == PROMOTE && !undoes(r) && !in_effect[FENCE] && !asked)
+			fail_msg("law 6: promoted without a fence");
+		if (strcmp(operation, "operation_aborted") != 0) continue;
+		for (size_t i = 0; i < SOAK; i++)
+			if (in_effect[i] && !ruled_on[i]) fail_msg("step %zu is in effect: not nothing", i);
+	}
+}
+
+/* Who is cancelled may have done it before, and does nothing afterwards. */
+static void cancelled(lab *l, const wr_command *c)
+{
+	laws_command(l, c);
+	if (c->kind != WR_CMD_CANCEL) return;
+	for (size_t i = 0; i < l->job_count; i++) {
+		const wr_command *job = &l->jobs[i];
+		if (job->index == c->index && job->undo == c->undo && job->attempt == c->attempt &&
+		    below(2))
+			take_effect(l, job);
+	}
+	over[c->index][c->undo] = c->attempt;
+}
+
+/* A probe tells the truth, or that it cannot tell. */
+static wr_outcome probed(const wr_command *c)
+{
+	return in_effect[c->index] ? WR_OUT_DONE : WR_OUT_FAILED;
+}
+
+/* The engine dies; what it had begun may have happened. */
+static void crash(lab *l)
+{
+	for (size_t i = 0; i < l->job_count; i++)
+		if (below(2)) take_effect(l, &l->jobs[i]);
+	memset(over, 0, sizeof over);
+	lab_crash(l);
 }
 
 static void random_report(lab *l)
@@ -61,7 +127,12 @@ static void random_report(lab *l)
 	                     : below(2)        ? WR_OUT_FAILED
 	                                       : WR_OUT_UNKNOWN;
 	bool happened = outcome == WR_OUT_DONE || (outcome == WR_OUT_UNKNOWN && below(2));
-	if (l->jobs[at].kind == WR_CMD_START && happened) take_effect(l, &l->jobs[at]);
+	if (l->jobs[at].kind == WR_CMD_PROBE && outcome != WR_OUT_UNKNOWN)
+		outcome = probed(&l->jobs[at]);
+	else if (l->jobs[at].attempt <= over[l->jobs[at].index][l->jobs[at].undo])
+		outcome = WR_OUT_UNKNOWN;
+	else if (happened)
+		take_effect(l, &l->jobs[at]);
 	lab_report_to(l, at, outcome, "by chance");
 }
 
@@ -133,7 +204,7 @@ static void torn_decision(lab *l)
 	size_t keep = below((uint32_t)fx.receipt_count + 1);
 	for (size_t i = 0; i < keep; i++) lab_append(l, json_incref(fx.receipts[i]));
 	wr_effects_clear(&fx);
-	lab_crash(l);
+	crash(l);
 }
 
 static void one_event(lab *l)
@@ -152,11 +223,15 @@ static void one_event(lab *l)
 	else if (kind < 78)
 		random_world(l);
 	else if (kind < 82)
-		lab_crash(l);
+		crash(l);
 	else if (kind < 85)
 		torn_decision(l);
 	else if (kind < 87)
 		l->drift = l->drift ? NULL : "0000";
+	else if (kind < 90)
+		l->now -= (int64_t)below(1200) * 1000000; /* the clock is set back */
+	else if (kind < 92)
+		l->w->weights_us[0] = 0; /* nobody reads the weights */
 	lab_tick(l);
 	if (below(2)) lab_settle(l);
 }
@@ -229,8 +304,11 @@ static void must_end(lab *l)
 		lab_settle(l);
 		if (wr_op_final(lab_op(l)->state)) return;
 		if (l->job_count) {
+			bool asks = l->jobs[0].kind == WR_CMD_PROBE;
+			bool late = l->jobs[0].attempt <= over[l->jobs[0].index][l->jobs[0].undo];
+			wr_outcome outcome = asks ? probed(&l->jobs[0]) : late ? WR_OUT_UNKNOWN : WR_OUT_DONE;
 			take_effect(l, &l->jobs[0]);
-			lab_finish(l, WR_OUT_DONE);
+			lab_finish(l, outcome);
 			continue;
 		}
 		if (round < patience)
@@ -281,6 +359,12 @@ static void walk(uint64_t seed)
 	rng = seed;
 	luck = 40 + below(60);
 	lab_lawful(&l);
+	l.law = against_the_truth;
+	memset(in_effect, 0, sizeof in_effect);
+	memset(ruled_on, 0, sizeof ruled_on);
+	memset(over, 0, sizeof over);
+	l.command_law = cancelled;
+	looked_at = 0;
 	l.cfg.runbook_count = 1;
 	random_runbook(&l);
 	lab_settle(&l);
