@@ -208,7 +208,8 @@ static int judge(const exchange *x, CURLcode code, wr_err *err)
 		return wr_fail(err, WR_E_TIMEOUT, "timed out after %s", after);
 	}
 	(void)wr_sanitise_to(text, sizeof text, why);
-	return wr_fail(err, WR_E_UNAVAILABLE, "%s", text);
+	bool stranger = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE;
+	return wr_fail(err, stranger ? WR_E_DENIED : WR_E_UNAVAILABLE, "%s", text);
 }
 
 int wr_transfer_run(const wr_transfer *t, wr_transfer_answer *a, wr_err *err)

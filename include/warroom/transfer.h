@@ -35,7 +35,8 @@ typedef struct wr_transfer_answer {
 } wr_transfer_answer;
 
 /* wr_transfer_run: 0 when a complete answer came, whatever it says. -1: WR_E_TIMEOUT,
- * WR_E_UNAVAILABLE (no connection, or it broke), WR_E_LIMIT, WR_E_CANCELLED, WR_E_INVALID. */
+ * WR_E_UNAVAILABLE (no connection, or it broke), WR_E_DENIED (another certificate), WR_E_LIMIT,
+ * WR_E_CANCELLED, WR_E_INVALID. */
 WR_CHECKED int wr_transfer_run(const wr_transfer *t, wr_transfer_answer *a, wr_err *err);
 void wr_transfer_free(wr_transfer_answer *a);
 

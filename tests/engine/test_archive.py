@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,11 +23,16 @@ ACCESS, SECRET, TOKEN, REGION = "AKIATEST", "a/secret+key that is spoken of nowh
 class Server:
     """An HTTP server on loopback, on a port of its own, until it is stopped."""
 
-    def __init__(self, handler):
+    def __init__(self, handler, tls=None):
         ThreadingHTTPServer.request_queue_size = 64
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.http.daemon_threads = True
-        self.url = "http://127.0.0.1:%d" % self.http.server_address[1]
+        self.http.handle_error = lambda *_: None  # clients that go away are what is tested
+        self.url = "%s://127.0.0.1:%d" % ("https" if tls else "http", self.http.server_address[1])
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.http.socket = context.wrap_socket(self.http.socket, server_side=True, do_handshake_on_connect=False)
         self.stopping = threading.Event()
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
@@ -48,10 +54,11 @@ def sign(method, path, headers, names, payload, amz_date, secret):
 
 
 class S3(Server):
-    def __init__(self, secret=SECRET, token=TOKEN):
+    def __init__(self, secret=SECRET, token=TOKEN, tls=None):
         self.objects, self.order, self.requests, self.bad = {}, [], 0, []
         self.fail = []            # statuses for the next requests
-        self.refuse = self.hang = self.lie = False
+        self.refuse = self.hang = self.lie = self.short = False
+        self.elsewhere = ""
         self.no_head = False
         store = self
 
@@ -105,6 +112,9 @@ class S3(Server):
                 if store.refuse:
                     self.error(403, "AccessDenied")
                     return None
+                if store.elsewhere:
+                    self.error(301, "PermanentRedirect", Location=store.elsewhere)
+                    return None
                 if store.fail:
                     status = store.fail.pop(0)
                     self.error(status, "SlowDown", Retry_After="1") if status else setattr(self, "close_connection", True)
@@ -121,7 +131,7 @@ class S3(Server):
                 if body is not None:
                     path = unquote(self.path)
                     if not store.lie:
-                        store.objects[path] = body
+                        store.objects[path] = body[:-1] if store.short else body
                     store.order.append(path)
                     self.reply(200, ETag='"%s"' % hashlib.md5(body).hexdigest())
 
@@ -132,7 +142,7 @@ class S3(Server):
                     body = store.objects.get(unquote(self.path))
                     self.reply(200 if body is not None else 404, Content_Length=str(len(body or b"")))
 
-        super().__init__(Handler)
+        super().__init__(Handler, tls)
 
 
 def configured(build, **sections):
@@ -226,8 +236,12 @@ def into_a_directory(build):
         for r in done:
             w.cli("ledger", "import", os.path.join(chain, r["name"]), "--into", w.path("again"))
         assert "VERIFIED" in w.cli("ledger", "verify", w.path("again"))
-        w.cli("ledger", "restore", "--from", one, "--into", w.path("restored"))
+        w.cli("ledger", "restore", "--from", one, *[x for r in done[1:] for x in ("--changelog", os.path.join(chain, r["name"]))], "--into", w.path("restored"),
+              ok=(0, 1))
         assert "VERIFIED" in w.cli("ledger", "verify", w.path("restored"))
+        with open(w.path("restored/test/ops/%020d.jsonl" % 0), "rb") as f, open(w.path("ledger/test/ops/%020d.jsonl" % 0), "rb") as g:
+            upto = second["last_seq"] + 1
+            assert f.read().split(b"\n")[:upto] == g.read().split(b"\n")[:upto]
         # A changed byte in the archive is found.
         with open(os.path.join(one, "test/ops/%020d.jsonl" % 0), "r+b") as f:
             f.seek(50)
@@ -412,10 +426,51 @@ def s3_lies_or_hangs(build):
         news(w)
         r = w.raw("ledger", "archive", "now")
         assert r.returncode == 1 and "404" in r.stdout, r.stdout
+        store.lie, store.short = False, True
+        r = w.raw("ledger", "archive", "now")
+        assert r.returncode == 1 and "the store has" in r.stdout, r.stdout
+        # Where it points to is never asked.
+        store.short, store.elsewhere = False, store.url + "/elsewhere"
+        r = w.raw("ledger", "archive", "now")
+        assert r.returncode == 1 and "301 (PermanentRedirect)" in r.stdout, r.stdout
         assert len(receipts(w, "ledger_exported")) == 1
+        store.elsewhere = ""
+        w.cli("ledger", "archive", "now")
+        done = receipts(w, "ledger_exported")
+        assert len(done) == 2 and done[1]["first_seq"] == done[0]["last_seq"] + 1, done
     finally:
         w.close()
         store.stop()
+
+
+def over_tls(build):
+    """A certificate of the CA that is named: taken. Of nobody's: refused before a byte of the export is sent."""
+    w = configured(build)
+    store = None
+    try:
+        for name in ("store", "other"):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", w.path(name + ".key"), "-out",
+                            w.path(name + ".pem"), "-subj", "/CN=store", "-days", "2", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+        store = S3(tls=(w.path("store.pem"), w.path("store.key")))
+        with open(w.path("warroom.yaml")) as f:
+            text = f.read()
+
+        def trust(ca):
+            w.write("warroom.yaml", text.replace("engine_key: engine.key}", "engine_key: engine.key, export: %s}" % to_s3(store, "timeout: 5s, tls_ca: %s.pem" % ca)))
+            fix_dir(w)
+            w.start()
+            r = w.raw("ledger", "archive", "now")
+            w.kill(15)
+            return r
+
+        r = trust("other")
+        assert r.returncode == 1 and "SSL" in r.stdout and store.requests == 0, r.stdout
+        r = trust("store")
+        assert r.returncode == 0 and store.bad == [] and store.objects, r.stdout + r.stderr
+    finally:
+        w.close()
+        if store:
+            store.stop()
 
 
 def plain_put(build):
@@ -725,5 +780,5 @@ def works_again(build):
 
 
 if __name__ == "__main__":
-    main(into_a_directory, missed_is_caught_up, crash_leaves_nothing_half, into_s3, s3_fails_a_few_times, s3_refuses, s3_lies_or_hangs, plain_put, api_refusals, time_stamps,
+    main(into_a_directory, missed_is_caught_up, crash_leaves_nothing_half, into_s3, s3_fails_a_few_times, s3_refuses, s3_lies_or_hangs, over_tls, plain_put, api_refusals, time_stamps,
          stamp_without_a_receipt, another_destination, hostile_authorities, works_again)
