@@ -553,10 +553,11 @@ static void ring(wr_ledger *l, uint32_t cohort)
 	(void)syscall(SYS_futex, &bell->rung, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-/* Whom the last batch answered are back at once, as a rule: waiting for them a little makes one
- * sync do for all, and a sync costs more than the waiting. Call with the mutex held. */
-static void gather(wr_ledger *l, size_t crowd)
+/* Whom the last batch answered are back at once, as a rule: waiting a little until most are makes
+ * one sync do for many, and the rest come while it runs. Call with the mutex held. */
+static void gather(wr_ledger *l, size_t answered)
 {
+	size_t crowd = answered + l->queued;
 	struct timespec until;
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += GATHER_NS;
@@ -564,7 +565,7 @@ static void gather(wr_ledger *l, size_t crowd)
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000;
 	}
-	l->wanted = crowd;
+	l->wanted = crowd * 5 / 8;
 	while (l->queued < l->wanted && !l->closing)
 		if (pthread_cond_timedwait(&l->work, &l->mutex, &until) == ETIMEDOUT) break;
 	l->wanted = SIZE_MAX;

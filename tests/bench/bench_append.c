@@ -211,7 +211,9 @@ int main(int argc, char **argv)
 {
 	int rounds = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 5;
 	int64_t ms = argc > 2 ? strtoll(argv[2], NULL, 10) : 1000;
-	char dir[] = "/tmp/warroom-bench.XXXXXX", ledger_dir[128], other_dir[128], key[128];
+	const char *tmp = getenv("TMPDIR");
+	char dir[128], ledger_dir[160], other_dir[160], key[160];
+	snprintf(dir, sizeof dir, "%.90s/warroom-bench.XXXXXX", tmp ? tmp : "/tmp");
 	if (rounds < 1 || rounds > ROUNDS_MAX || ms < 1 || !mkdtemp(dir)) return 2;
 	snprintf(ledger_dir, sizeof ledger_dir, "%s/ledger", dir);
 	snprintf(other_dir, sizeof other_dir, "%s/long", dir);
