@@ -57,6 +57,10 @@ def wrong_options(build):
                 expect(not r.out and r.err.count("\n") == 1 and r.err.startswith("warroom: ") and " ".join(w) + " --help" in r.err, r)
             r = Run(build, ["--json", *args])
             expect(r.code == 2 and json.loads(r.out)["error"]["code"] == "invalid", r)
+    for args in (["--\udcff"], ["\x1b[31mred"], ["status", "a\nb"], ["ledger", "show", "\udcff"]):
+        r = Run(build, args)
+        expect(r.code == 2 and r.err.count("\n") == 1 and "\x1b" not in r.err and "\ufffd" * 3 not in r.err, r)
+        expect(json.loads(Run(build, [*args, "--json"]).out)["error"]["message"], r)
     for args in (["frobnicate"], ["help", "frobnicate"], ["ledger"], ["ledger", "frobnicate"], ["key"], ["config"], ["ledger", "verify"],
                  ["ledger", "show", "-1"], ["ledger", "show", "x"], ["ledger", "show", "1x"], ["ledger", "show", ""],
                  ["ledger", "tail", "-n", "0"], ["ledger", "tail", "-n", "501"], ["ledger", "tail", "-nx"], ["ledger", "tail", "-n", ""],

@@ -13,6 +13,7 @@
 #include "screen/screen.h"
 #include "warroom/json.h"
 #include "warroom/model.h"
+#include "warroom/text.h"
 
 #define CALL_MS        15000
 #define LIST_COLUMN    22
@@ -216,28 +217,32 @@ int cli_usage(const cli *c, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
+	char clean[sizeof text];
+	wr_sanitise_to(clean, sizeof clean, text);
 	if (c->json) {
 		wr_err err;
-		(void)wr_fail(&err, WR_E_INVALID, "%s", text);
+		(void)wr_fail(&err, WR_E_INVALID, "%s", clean);
 		return cli_error(c, &err);
 	}
 	bool known = c->verb && cli_find_verb(c->verb);
-	fprintf(stderr, "warroom: %s; see warroom %s%s%s%s--help\n", text, known ? c->verb : "",
+	fprintf(stderr, "warroom: %s; see warroom %s%s%s%s--help\n", clean, known ? c->verb : "",
 	        known ? " " : "", c->sub ? c->sub->name : "", c->sub ? " " : "");
 	return EXIT_USAGE;
 }
 
 int cli_error(const cli *c, const wr_err *err)
 {
+	char clean[sizeof err->msg];
+	wr_sanitise_to(clean, sizeof clean, err->msg);
 	if (c->json) {
-		json_t *j = json_pack("{s:{s:s, s:s}}", "error", "code", wr_err_name(err->code), "message",
-		                      err->msg);
+		json_t *j =
+		    json_pack("{s:{s:s, s:s}}", "error", "code", wr_err_name(err->code), "message", clean);
 		cli_print_json(j);
 		json_decref(j);
 	} else {
 		bool lost = err->code == WR_E_UNAVAILABLE && c->client &&
 		            !strcmp(client_socket(c->client), DEFAULT_SOCKET);
-		fprintf(stderr, "warroom: %s%s\n", err->msg,
+		fprintf(stderr, "warroom: %s%s\n", clean,
 		        lost ? " For another engine say --config FILE or --socket PATH." : "");
 	}
 	if (err->code == WR_E_UNAVAILABLE) return EXIT_UNREACHABLE;
