@@ -97,7 +97,10 @@ static const cli_option *find_option(const reader *r, const char *name, size_t l
 /* A value that looks like an option is most likely a forgotten value. */
 static void take_value(reader *r, word *w)
 {
-	if (r->at < r->argc && strncmp(r->argv[r->at], "--", 2) != 0) w->value = r->argv[r->at++];
+	const char *next = r->at < r->argc ? r->argv[r->at] : NULL;
+	if (!next || !strncmp(next, "--", 2)) return;
+	w->value = next;
+	r->at++;
 }
 
 static bool next_word(reader *r, bool guess, word *w)
