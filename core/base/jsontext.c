@@ -281,7 +281,7 @@ static int container(parser *p, uint32_t self, int depth)
 {
 	bool object = p->s[p->at] == '{';
 	char close = object ? '}' : ']';
-	uint32_t last = WR_JT_NONE, kid;
+	uint32_t last = WR_JT_NONE, kid = 0;
 	if (depth >= WR_JSON_DEPTH_MAX)
 		return wr_fail(p->err, WR_E_LIMIT, "nested deeper than %d at byte %u", WR_JSON_DEPTH_MAX,
 		               p->at);
@@ -347,7 +347,7 @@ static int value(parser *p, uint32_t parent, int depth, uint32_t *out)
 
 int wr_jt_parse(wr_jt *j, const char *s, size_t n, wr_err *err)
 {
-	uint32_t root;
+	uint32_t root = 0;
 	j->text = s;
 	j->count = 0;
 	wr_buf_reset(&j->decoded);

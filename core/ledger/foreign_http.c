@@ -10,149 +10,64 @@
 #include <strings.h>
 
 #include "ledger/foreign.h"
+#include "warroom/page.h"
 #include "warroom/text.h"
-#include "watch/fetch.h"
 
 #define URL_MAX_LEN 2000
 #define PAGES_MAX   10000000
-#define EMPTY_MAX   100 /* pages without a record, one after the other, that still name a next one \
-	                     */
-#define HEADERS_BYTES (64u << 10)
+/* Pages without a record, one after the other, that still name a next one. */
+#define EMPTY_MAX 100
 
 typedef struct transfer {
 	foreign_source *s;
-	wr_fetch *fetch;
-	wr_probe probe;
+	wr_page *fetch;
 	char url[URL_MAX_LEN + 1];
-	char link[URL_MAX_LEN + 1];   /* of the header */
 	char token[2048], next[2048]; /* cursor or URL of this page and of the next */
-	wr_buf body;
-	size_t header_bytes;
-	bool flooded, stopped;
+	const char *body;
+	size_t len;
 	wr_jt *page;
 	int64_t number;  /* what since or offset asked for */
 	int64_t records; /* in this page */
 	int empties;
 } transfer;
 
-/* ---- callbacks of libcurl ---- */
-
-static size_t on_body(char *data, size_t size, size_t n, void *ctx)
-{
-	transfer *t = ctx;
-	size_t len = size * n;
-	if (len > t->body.max - t->body.len) {
-		t->flooded = true;
-		return 0;
-	}
-	wr_buf_add(&t->body, data, len);
-	return wr_buf_ok(&t->body) ? len : 0;
-}
-
-/* The URL of Link: <URL>; rel="next" */
-static void read_link(transfer *t, const char *s, size_t n)
-{
-	char line[4096];
-	if (n >= sizeof line) return;
-	memcpy(line, s, n);
-	line[n] = '\0';
-	for (char *open = strchr(line, '<'); open; open = strchr(open + 1, '<')) {
-		char *close = strchr(open, '>');
-		if (!close) return;
-		size_t rest = strcspn(close, ",");
-		char saved = close[rest];
-		close[rest] = '\0';
-		bool next = strcasestr(close, "rel=\"next\"") || strcasestr(close, "rel=next");
-		close[rest] = saved;
-		if (next && (size_t)(close - open) <= sizeof t->link) {
-			memcpy(t->link, open + 1, (size_t)(close - open) - 1);
-			t->link[close - open - 1] = '\0';
-			return;
-		}
-		open = close;
-	}
-}
-
-static size_t on_header(char *data, size_t size, size_t n, void *ctx)
-{
-	transfer *t = ctx;
-	size_t len = size * n;
-	t->header_bytes += len;
-	if (t->header_bytes > HEADERS_BYTES) {
-		t->flooded = true;
-		return 0;
-	}
-	if (len > 5 && strncasecmp(data, "Link:", 5) == 0) read_link(t, data + 5, len - 5);
-	return len;
-}
-
-static int on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
-{
-	(void)a, (void)b, (void)c, (void)d;
-	transfer *t = ctx;
-	t->stopped = t->stopped || foreign_stopped(t->s, NULL);
-	return t->stopped;
-}
-
 /* ---- one request ---- */
+
+static bool stop(void *ctx)
+{
+	return foreign_stopped(ctx, NULL);
+}
 
 static int begin(transfer *t, wr_err *err)
 {
 	const wr_profile *p = t->s->p;
-	if (wr_fetch_setup(err) != 0) return -1;
-	t->probe = (wr_probe){.kind = WR_PROBE_HTTP,
-	                      .url = t->url,
-	                      .method = "GET",
-	                      .body = "",
-	                      .pointer = "",
-	                      .headers = p->headers,
-	                      .header_count = p->header_count,
-	                      .ca_file = p->ca_file};
-	t->fetch = wr_fetch_new(&t->probe, p->timeout_ms, t, err);
-	t->page = wr_jt_new();
+	const wr_page_opts opts = {.headers = p->headers,
+	                           .header_count = p->header_count,
+	                           .ca_file = p->ca_file,
+	                           .timeout_ms = p->timeout_ms,
+	                           .body_max = WR_FOREIGN_PAGE_MAX,
+	                           .stop = stop,
+	                           .ctx = t->s};
+	t->fetch = wr_page_new(&opts, err);
 	if (!t->fetch) return -1;
-	if (!t->page) return wr_fail(err, WR_E_NOMEM, "out of memory");
-	CURL *e = wr_fetch_easy(t->fetch);
-	bool ok = curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
-	          curl_easy_setopt(e, CURLOPT_WRITEDATA, (void *)t) == CURLE_OK &&
-	          curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
-	          curl_easy_setopt(e, CURLOPT_HEADERDATA, (void *)t) == CURLE_OK &&
-	          curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
-	          curl_easy_setopt(e, CURLOPT_XFERINFODATA, (void *)t) == CURLE_OK &&
-	          curl_easy_setopt(e, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
-	return ok ? 0
-	          : wr_fail(err, WR_E_UNAVAILABLE, "libcurl does not know an option that is needed");
+	t->page = wr_jt_new();
+	return t->page ? 0 : wr_fail(err, WR_E_NOMEM, "out of memory");
 }
 
 static void end(transfer *t)
 {
-	wr_fetch_free(t->fetch);
+	wr_page_free(t->fetch);
 	wr_jt_free(t->page);
-	wr_buf_free(&t->body);
 }
 
 static int get(transfer *t, wr_err *err)
 {
-	wr_sample sample = {0};
-	wr_buf_reset(&t->body);
-	t->link[0] = '\0';
-	t->header_bytes = 0;
-	t->flooded = false;
-	if (wr_fetch_begin(t->fetch, err) != 0) return -1;
-	(void)wr_fetch_end(t->fetch, curl_easy_perform(wr_fetch_easy(t->fetch)), &sample);
-	if (t->stopped) return wr_fail(err, WR_E_CANCELLED, "stopped");
-	if (t->flooded)
-		return wr_fail(err, WR_E_LIMIT, "page %lld is larger than %u MiB: ask for fewer records",
-		               (long long)t->s->c->r->pages + 1, WR_FOREIGN_PAGE_MAX >> 20);
-	if (!wr_buf_ok(&t->body)) return wr_fail(err, WR_E_NOMEM, "out of memory");
-	if (sample.vars.error || sample.vars.status != 200) {
-		if (!sample.detail[0])
-			(void)snprintf(sample.detail, sizeof sample.detail, "HTTP %d", (int)sample.vars.status);
-		return wr_fail(err, WR_E_UNAVAILABLE, "page %lld: %s", (long long)t->s->c->r->pages + 1,
-		               sample.detail);
-	}
-	t->s->c->r->pages++;
-	t->s->c->r->bytes += (int64_t)t->body.len;
+	wr_foreign_report *r = t->s->c->r;
+	if (wr_page_get(t->fetch, t->url, err) != 0)
+		return wr_err_wrap(err, "page %lld", (long long)r->pages + 1);
+	t->body = wr_page_body(t->fetch, &t->len);
+	r->pages++;
+	r->bytes += (int64_t)t->len;
 	return 0;
 }
 
@@ -247,7 +162,7 @@ static int take_record(transfer *t, const char *s, size_t n, wr_err *err)
 {
 	foreign_check *c = t->s->c;
 	foreign_place at = {
-	    .page = c->r->pages, .line = t->s->p->lines ? t->records + 1 : 0, .byte = s - t->body.data};
+	    .page = c->r->pages, .line = t->s->p->lines ? t->records + 1 : 0, .byte = s - t->body};
 	t->records++;
 	if (n > WR_FOREIGN_RECORD_MAX) {
 		foreign_check_damage(c, &at, "more than 1 MiB");
@@ -258,10 +173,10 @@ static int take_record(transfer *t, const char *s, size_t n, wr_err *err)
 
 static int take_lines(transfer *t, wr_err *err)
 {
-	const char *s = wr_buf_cstr(&t->body), *end = s + t->body.len;
-	while (s < end) {
-		const char *nl = memchr(s, '\n', (size_t)(end - s));
-		size_t n = nl ? (size_t)(nl - s) : (size_t)(end - s);
+	const char *s = t->body, *last = s + t->len;
+	while (s < last) {
+		const char *nl = memchr(s, '\n', (size_t)(last - s));
+		size_t n = nl ? (size_t)(nl - s) : (size_t)(last - s);
 		if (strspn(s, " \t\r") < n && take_record(t, s, n, err) != 0) return -1;
 		s += n + 1;
 	}
@@ -289,7 +204,10 @@ static int find_next(transfer *t, wr_err *err)
 {
 	const wr_profile *p = t->s->p;
 	t->next[0] = '\0';
-	if (p->style == WR_PAGE_LINK) return t->link[0] ? follow(t, t->link, err) : 0;
+	if (p->style == WR_PAGE_LINK) {
+		const char *link = wr_page_link(t->fetch);
+		return link[0] ? follow(t, link, err) : 0;
+	}
 	if (p->style != WR_PAGE_CURSOR && p->style != WR_PAGE_NEXT) return 0;
 	uint32_t node = wr_jt_at(t->page, p->cursor);
 	if (node == WR_JT_NONE || wr_jt_kind_of(t->page, node) == WR_JT_NULL ||
@@ -320,7 +238,7 @@ static int take_page(transfer *t, wr_err *err)
 	wr_err why = {0};
 	t->records = 0;
 	if (p->lines) return take_lines(t, err) != 0 ? -1 : find_next(t, err);
-	if (wr_jt_parse(t->page, wr_buf_cstr(&t->body), t->body.len, &why) != 0)
+	if (wr_jt_parse(t->page, t->body, t->len, &why) != 0)
 		return wr_fail(err, WR_E_INVALID, "page %lld is not JSON: %.200s",
 		               (long long)t->s->c->r->pages, why.msg);
 	uint32_t list = wr_jt_at(t->page, p->records);
@@ -398,7 +316,6 @@ int foreign_read_http(foreign_source *s, bool resume, wr_err *err)
 	transfer *t = calloc(1, sizeof *t);
 	if (!t) return wr_fail(err, WR_E_NOMEM, "out of memory");
 	t->s = s;
-	wr_buf_init(&t->body, WR_FOREIGN_PAGE_MAX);
 	s->last = s->head;
 	if (!resume) s->last.page[0] = '\0';
 	bool offset = s->p->style == WR_PAGE_OFFSET;

@@ -4,10 +4,10 @@ set -u
 bad=0
 public() { # the layer of a public header
 	case $1 in
-	err | limits | buf | json | clock | hash | text | queue | log | io | proc | sshsig | seal | words | sigv4) echo 1 ;;
-	value | expr | model) echo 2 ;;
-	watch) echo 3 ;;
-	receipt | ledger | merkle | note | verify | proof | export | restore | anchor | archive) echo 4 ;;
+	err | limits | buf | json | clock | hash | text | queue | log | io | proc | sshsig | seal | words | sigv4 | jsontext) echo 1 ;;
+	value | expr | model | profile) echo 2 ;;
+	watch | page) echo 3 ;;
+	receipt | ledger | merkle | note | verify | proof | export | restore | anchor | archive | foreign) echo 4 ;;
 	decide) echo 5 ;;
 	act | transfer) echo 6 ;;
 	*) echo 99 ;;
