@@ -11,7 +11,9 @@
 #include "ledger/store.h"
 #include "warroom/log.h"
 
-#define POLL_MS 1000 /* between two looks at the clock while a checkpoint is to come */
+#define POLL_MS  1000  /* between two looks at the clock while a checkpoint is to come */
+#define SHARE    40    /* a fortieth of the time at most goes into these files: disks can be slow */
+#define REST_MAX 10000 /* milliseconds */
 
 static int put(wr_ledger *l, const char *name, const char *text, size_t len)
 {
@@ -77,9 +79,17 @@ static void wait_ms(wr_ledger *l, int64_t ms)
 		if (pthread_cond_timedwait(&l->care, &l->mutex, &until) == ETIMEDOUT) return;
 }
 
+static int64_t ms_now(void)
+{
+	struct timespec t;
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 void *wr_ledger_keeper(void *ledger)
 {
 	wr_ledger *l = ledger;
+	int64_t rest_ms = WR_KEEP_MS;
 	(void)pthread_mutex_lock(&l->mutex);
 	while (!l->closing) {
 		if (l->news > 0 && wr_keeper_due(l) && !l->checkpoint_due) {
@@ -87,9 +97,13 @@ void *wr_ledger_keeper(void *ledger)
 			(void)pthread_cond_signal(&l->work);
 		}
 		if (behind(l)) {
-			wait_ms(l, WR_KEEP_MS);
+			wait_ms(l, rest_ms);
 			(void)pthread_mutex_unlock(&l->mutex);
+			int64_t began_ms = ms_now();
 			wr_keeper_write(l);
+			rest_ms = (ms_now() - began_ms) * SHARE;
+			if (rest_ms < WR_KEEP_MS) rest_ms = WR_KEEP_MS;
+			if (rest_ms > REST_MAX) rest_ms = REST_MAX;
 			(void)pthread_mutex_lock(&l->mutex);
 		} else if (l->key && l->news > 0) {
 			l->keeper_idle = true;
