@@ -168,6 +168,7 @@ static int attest_chain(attest *a, uint16_t chain, wr_err *err)
 	wr_range empty;
 	int rc = 0;
 	a->count = 0;
+	WR_ASSERT(a->notes);
 	for (uint32_t i = 0; i < p->note_count; i++)
 		if (p->notes[i].valid && p->notes[i].chain == chain) a->notes[a->count++] = i;
 	if (a->count == 0) return 0;
@@ -287,7 +288,7 @@ static int lay_path(wr_pool *p, uint32_t tip, wr_history *h, wr_err *err)
 	wr_idset ids = {0};
 	int rc = 0;
 	size_t count = (size_t)p->nodes[tip].seq + 1;
-	h->path = malloc(count * sizeof *h->path);
+	h->path = calloc(count, sizeof *h->path);
 	if (!h->path) return wr_fail(err, WR_E_NOMEM, "restore: out of memory");
 	for (uint32_t n = tip; n != WR_NONE; n = p->nodes[n].parent) h->path[p->nodes[n].seq] = n;
 	for (h->count = 0; h->count < count; h->count++) {

@@ -70,6 +70,7 @@ static void read_id(const wr_receipt *r, uint8_t out[static 16])
 
 static unsigned counter(const search *s, size_t i)
 {
+	WR_ASSERT(s->counters);
 	return (unsigned)s->counters[i / 4] >> (i % 4 * 2) & 3u;
 }
 

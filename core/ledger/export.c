@@ -318,7 +318,7 @@ int wr_export(const wr_export_opts *opts, wr_export_report *out, wr_err *err)
 {
 	wr_files chains;
 	wr_build build;
-	wr_err ignored, *why = err ? err : &ignored;
+	wr_err ignored = {0}, *why = err ? err : &ignored;
 	job j = {.opts = opts, .report = out, .fd = -1};
 	*out = (wr_export_report){0};
 	wr_buf_init(&j.out, PART + WR_LINE_MAX + 1);

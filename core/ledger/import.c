@@ -115,7 +115,7 @@ static int read_existing(joining *j, int64_t segment, wr_err *err)
 	char name[WR_SEGMENT_NAME_LEN], path[PATH_MAX];
 	wr_lines lines;
 	wr_line line;
-	wr_receipt r;
+	wr_receipt r = {0};
 	int got, rc = 0;
 	wr_segment_name(name, segment);
 	if (wr_path_join(path, sizeof path, j->dir, name, err) ||

@@ -139,6 +139,7 @@ static void bad_line(reading *r, const wr_line *line, int64_t number, const char
 		r->s->unreadable++;
 		return;
 	}
+	WR_ASSERT(r->s->held);
 	wr_held *h = &r->s->held[r->chain];
 	h->bad++;
 	h->bad_run++;

@@ -124,6 +124,7 @@ static int list_lost(wr_restoring *r, uint16_t chain, lost_list *lost, wr_err *e
 	wr_pool *p = &r->pool;
 	wr_loss *l = &r->losses[chain];
 	const wr_history *h = &r->histories[chain];
+	WR_ASSERT(lost->nodes);
 	for (uint32_t i = 0; i < p->node_count; i++)
 		if (p->nodes[i].chain == chain && !(p->nodes[i].flags & WR_NODE_CHOSEN))
 			lost->nodes[lost->count++] = i;
@@ -179,7 +180,8 @@ static json_t *held_json(const wr_source *s, const wr_held *h, const wr_history 
 	if (h->mark.count > (int64_t)history->count)
 		mark = history->count ? "beyond what is left" : mark;
 	else if (h->mark.count > 0 && !*h->mark_bad &&
-	         memcmp(p->nodes[history->path[h->mark.count - 1]].hash, h->mark.hash, WR_HASH_LEN))
+	         memcmp(p->nodes[history->path[h->mark.count - 1]].hash, h->mark.hash, WR_HASH_LEN) !=
+	             0)
 		mark = "of another history";
 	json_t *j =
 	    json_pack("{s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:s, s:I}", "source", s->name,

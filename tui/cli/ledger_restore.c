@@ -185,7 +185,7 @@ int ledger_export(cli *c)
 	char path[4096];
 	const char *to = cli_opt(c, "to");
 	wr_err err = {0};
-	wr_export_report report;
+	wr_export_report report = {0};
 	wr_export_opts o = {.chain = cli_opt(c, "chain")};
 	if (c->argc > 1) return cli_usage(c, "ledger export takes one ledger's directory");
 	if (wr_since_parse(cli_opt(c, "since"), wr_wall_us(&wr_clock_system), &o.since, &err) ||
