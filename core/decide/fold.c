@@ -115,6 +115,7 @@ static void fold_started(wr_state *s, const wr_receipt *r)
 	int64_t gap_us = r->timestamp_us - s->newest_us;
 	s->engine_started_us = r->timestamp_us;
 	if (gap_us < 0 || gap_us > UNSEEN_US) s->unseen_us = r->timestamp_us;
+	if (gap_us < 0 || gap_us > s->cfg->sustained_ms * US_PER_MS) s->lost_us = r->timestamp_us;
 }
 
 static const struct {

@@ -176,8 +176,10 @@ static void sustained_outage(guard_case *c, wr_guard *row)
 	char need[128], sustained[16];
 	wr_duration_words(sustained, sizeof sustained, c->cfg->sustained_ms);
 	wr_put(need, sizeof need, "enough classes breached for %s without a break", sustained);
-	/* A restart resets the observer's clock, not the outage that is on record. */
-	bool recorded = known->verdict == WR_V_DOWN && v->verdict == WR_V_SUSPECT;
+	/* A restart resets the observer's clock, not the outage that is on record; unless nobody was
+	 * looking for so long that this may be another one. */
+	bool recorded = known->verdict == WR_V_DOWN && v->verdict == WR_V_SUSPECT &&
+	                known->verdict_us >= c->s->lost_us;
 	if (v->verdict == WR_V_DOWN || recorded) {
 		char age[24], seen[160];
 		int64_t since_us = known->impact_us ? known->impact_us : v->first_bad_us;

@@ -65,6 +65,7 @@ struct wr_state {
 	int64_t engine_started_us;
 	int64_t newest_us;      /* of the last receipt */
 	int64_t unseen_us;      /* until then nobody was looking: the last start after a gap; 0 never */
+	int64_t lost_us;        /* … after one in which an outage can have ended and another begun */
 	int64_t next_expiry_us; /* the first end of an approval that has not run out; 0 none */
 	json_t *nonces;         /* a set */
 	struct {

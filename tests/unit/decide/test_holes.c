@@ -694,6 +694,28 @@ static void health_is_not_sustained_unseen(void **state)
 	lab_free(&l);
 }
 
+/* It was DOWN hours ago, when somebody last looked; that it is SUSPECT now may be a blip. */
+static void an_outage_is_not_sustained_unseen(void **state)
+{
+	(void)state;
+	lab l;
+	lab_init(&l);
+	lab_settle(&l);
+	lab_verdict(&l, US, WR_V_DOWN);
+	lab_settle(&l);
+	l.now += MIN(4); /* the engine was away, but not for long */
+	lab_append(&l, json_pack("{s:s}", "operation", "engine_started"));
+	lab_verdict(&l, US, WR_V_SUSPECT);
+	assert_int_equal(judged_row(&l, WR_RB_FAILOVER, "sustained_time")->verdict, WR_PASS);
+	l.now += MIN(180);
+	lab_append(&l, json_pack("{s:s}", "operation", "engine_started"));
+	l.w->regions[US].quorum_since_us = l.now - S(15);
+	assert_int_equal(judged_row(&l, WR_RB_FAILOVER, "sustained_time")->verdict, WR_FAIL);
+	l.now += MIN(5);
+	assert_int_equal(judged_row(&l, WR_RB_FAILOVER, "sustained_time")->verdict, WR_PASS);
+	lab_free(&l);
+}
+
 static void numbers_that_cannot_be(void **state)
 {
 	(void)state;
@@ -891,6 +913,7 @@ int main(void)
 	    cmocka_unit_test(plans_that_cannot_be),
 	    cmocka_unit_test(a_blob_that_is_no_plan),
 	    cmocka_unit_test(health_is_not_sustained_unseen),
+	    cmocka_unit_test(an_outage_is_not_sustained_unseen),
 	    cmocka_unit_test(numbers_that_cannot_be),
 	    cmocka_unit_test(facts_that_cannot_be),
 	    cmocka_unit_test(the_loss_is_as_old_as_its_oldest_part),
