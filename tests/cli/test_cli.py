@@ -13,6 +13,7 @@ import socket
 import stat
 import subprocess
 import tempfile
+import termios
 import threading
 
 from lib import LIMIT_S, Run, expect, main, options, verbs, words
@@ -348,16 +349,18 @@ def type_at(build, args, env, typed):
     if pid == 0:
         os.execve(build + "/warroom", ["warroom", *args], dict(os.environ, **env))
     seen = b""
+    echo = termios.tcgetattr(fd)[3] & termios.ECHO
     for prompt, answer in typed:
         while prompt not in seen:
             seen += os.read(fd, 4096)
-        seen += b"|"
+        assert not termios.tcgetattr(fd)[3] & termios.ECHO, "typed blind"
         os.write(fd, answer)
     try:
         while chunk := os.read(fd, 4096):
             seen += chunk
     except OSError:
         pass
+    assert echo and termios.tcgetattr(fd)[3] & termios.ECHO, "the echo is back"
     os.close(fd)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen.decode(errors="replace")
 
@@ -370,6 +373,12 @@ def typed_passphrases(build):
             typed = [(b"New passphrase: ", first)] + ([(b"Once more: ", second)] if second else [])
             code, seen = type_at(build, ["key", "new", "eve", d + "/eve.key"], env, typed)
             assert code == 2 and says in seen and "horse" not in seen and not os.path.exists(d + "/eve.key"), seen
+        for keys in (b"\x03", b"half of it\x03", b"\x1c", b"\x1a"):
+            code, seen = type_at(build, ["key", "new", "eve", d + "/eve.key"], env, [(b"New passphrase: ", keys)])
+            assert code != 0 and "interrupted" in seen and "half" not in seen and not os.path.exists(d + "/eve.key"), (code, seen)
+        long = b"p" * 200
+        code, seen = type_at(build, ["key", "new", "eve", d + "/eve.key"], env, [(b"New passphrase: ", long * 10 + b"\n")])
+        assert code == 2 and "at most" in seen and not os.path.exists(d + "/eve.key"), seen
         code, seen = type_at(build, ["key", "new", "eve", d + "/eve.key"], env, [(b"New passphrase: ", b"correct horse\n"), (b"Once more: ", b"correct horse\n")])
         assert code == 0 and "horse" not in seen and os.path.exists(d + "/eve.key"), seen
     finally:

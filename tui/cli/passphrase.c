@@ -1,5 +1,8 @@
 /* passphrase.c: a secret typed blind, in locked memory. */
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +12,8 @@
 #include "cli/cli.h"
 #include "warroom/io.h"
 #include "warroom/limits.h"
+
+#define STOPS 5
 
 void passphrase_free(passphrase *p)
 {
@@ -39,24 +44,61 @@ static int no_terminal(wr_err *err)
 	               "with ssh-keygen");
 }
 
+static volatile sig_atomic_t stopped;
+
+static void on_stop(int sig)
+{
+	(void)sig;
+	stopped = 1;
+}
+
+/* One line, into p. What stops a program comes only while it waits, so that the terminal has its
+ * echo again afterwards, whatever happens. */
+static int read_line(passphrase *p, int tty, const sigset_t *waiting, wr_err *err)
+{
+	char ch = 0;
+	ssize_t n = 0;
+	bool over = false;
+	while (!stopped) {
+		struct pollfd in = {.fd = tty, .events = POLLIN};
+		if (ppoll(&in, 1, NULL, waiting) < 0 && errno == EINTR) continue;
+		if ((n = read(tty, &ch, 1)) != 1 || ch == '\n' || ch == '\r') break;
+		over = over || p->len == WR_PASSPHRASE_MAX;
+		if (!over) p->text[p->len++] = ch;
+	}
+	sodium_memzero(&ch, 1);
+	if (stopped) return wr_fail(err, WR_E_CANCELLED, "interrupted: nothing was signed or written");
+	if (n < 0) return wr_fail(err, WR_E_IO, "the terminal cannot be read: %s", strerror(errno));
+	return over ? wr_fail(err, WR_E_INVALID, "a passphrase has at most %d bytes", WR_PASSPHRASE_MAX)
+	            : 0;
+}
+
 static int from_terminal(passphrase *p, const char *prompt, wr_err *err)
 {
+	static const int stops[STOPS] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP};
 	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	if (tty < 0) return no_terminal(err);
+	struct sigaction before[STOPS], mine = {.sa_handler = on_stop};
+	sigset_t block, old_mask;
+	sigemptyset(&mine.sa_mask);
+	sigemptyset(&block);
+	stopped = 0;
+	for (int i = 0; i < STOPS; i++) sigaddset(&block, stops[i]);
+	(void)sigprocmask(SIG_BLOCK, &block, &old_mask);
+	for (int i = 0; i < STOPS; i++) (void)sigaction(stops[i], &mine, &before[i]);
 	struct termios old, quiet;
 	bool have = tcgetattr(tty, &old) == 0;
 	quiet = old;
 	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
 	if (have) (void)tcsetattr(tty, TCSAFLUSH, &quiet);
 	(void)!write(tty, prompt, strlen(prompt));
-	ssize_t n;
-	char ch;
-	while ((n = read(tty, &ch, 1)) == 1 && ch != '\n' && ch != '\r')
-		if (p->len < WR_PASSPHRASE_MAX) p->text[p->len++] = ch;
+	int rc = read_line(p, tty, &old_mask, err);
 	if (have) (void)tcsetattr(tty, TCSAFLUSH, &old);
 	(void)!write(tty, "\n", 1);
 	close(tty);
-	return n < 0 ? wr_fail(err, WR_E_IO, "the terminal cannot be read") : 0;
+	for (int i = 0; i < STOPS; i++) (void)sigaction(stops[i], &before[i], NULL);
+	(void)sigprocmask(SIG_SETMASK, &old_mask, NULL);
+	return rc;
 }
 
 int passphrase_possible(wr_err *err)
