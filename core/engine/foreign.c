@@ -232,8 +232,8 @@ static void record_audit(engine *e, follower *f, const foreign_result *r)
 
 /* ---- another history, accepted ---- */
 
-/* The operation that explains it: of this region, begun since the last time, and this is not the
- * side that everybody writes to, unless the operation is still at it. */
+/* The operation that explains it: approved by two, of this region, begun since the last time; and
+ * this is not the side that everybody writes to, unless the operation is still at it. */
 static const wr_op *explained_by(const engine *e, const follower *f)
 {
 	const wr_op *ops[16];
@@ -241,9 +241,8 @@ static const wr_op *explained_by(const engine *e, const follower *f)
 	for (size_t i = 0; i < n; i++) {
 		const wr_op *op = ops[i];
 		bool here = !strcmp(op->from, f->cfg->region) || !strcmp(op->to, f->cfg->region);
-		bool moves = op->kind == WR_RB_FAILOVER || op->kind == WR_RB_FAILBACK;
-		bool idle_primary = wr_op_final(op->state) && wr_state_primary(e->state) == (int)f->region;
-		if (here && moves && op->started_us > f->rewound_us && op->started_us > 0 && !idle_primary)
+		bool primary = wr_state_primary(e->state) == (int)f->region;
+		if (here && op->started_us > f->rewound_us && (!primary || !wr_op_final(op->state)))
 			return op;
 	}
 	return NULL;
