@@ -155,6 +155,32 @@ def strange_engines(build):
         shutil.rmtree(d)
 
 
+def nothing_there(build):
+    """Every verb in an empty directory, without an engine, with operands that name nothing: an error that is clear, and nothing is made."""
+    d = tempfile.mkdtemp(prefix="warroom-cli.")
+    try:
+        for verb, sub, operands in verbs(build):
+            if verb in ("version", "help", "demo"):
+                continue
+            given = ["/nowhere/%d" % i for i in range(len(operands.split()) + 1)]
+            for n in range(0 if verb == "ledger" else 1, len(given) + 1):
+                args = [*words(verb, sub), *given[:n], "--socket", d + "/none.sock"]
+                if args[:2] == ["key", "new"]:
+                    continue
+                r = Run(build, args, cwd=d)
+                if verb == "config" and n == 1:
+                    expect(r.code == 2 and "/nowhere/0" in r.out, r)
+                    continue
+                expect(r.code in (1, 2, 3) and r.err.startswith(("warroom: ", "/nowhere/")) and r.err.count("\n") == 1, r)
+                expect(r.code != 1, r, "what cannot be read is no answer")
+                m = Run(build, [*args, "--json"], cwd=d)
+                # What is wrong in a profile is said as findings, a line each.
+                expect(m.code == r.code and (json.loads(m.out) and not m.err if r.err.startswith("warroom: ") else m.err == r.err), m)
+                expect(not os.listdir(d), r, "something was made: %s" % os.listdir(d))
+    finally:
+        shutil.rmtree(d)
+
+
 def parts_of_two(s, count):
     """An engine that gives two receipts at a time, whatever it is asked for."""
     try:
@@ -392,4 +418,4 @@ def output_that_cannot_be_written(build):
         expect(p.returncode == 2 and "No space left" in p.stderr, "%s: exit %d, %s" % (args, p.returncode, p.stderr))
 
 
-main([help_of_every_verb, every_verb_is_in_the_manual, wrong_options, options_stand_anywhere, no_engine, strange_engines, a_tail_in_parts, bad_configurations, key_refusals, typed_passphrases, output_that_cannot_be_written])
+main([help_of_every_verb, every_verb_is_in_the_manual, wrong_options, options_stand_anywhere, no_engine, strange_engines, nothing_there, a_tail_in_parts, bad_configurations, key_refusals, typed_passphrases, output_that_cannot_be_written])
