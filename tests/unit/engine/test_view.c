@@ -12,8 +12,8 @@ static const struct {
 } schema[] = {
     {"",
      "rev:i now:t version:s platform:s observer:s pid:i started:t epoch:i config_hash:s banner:s "
-     "incident:o rto:o loss:o isolation:o regions:a links:a quotas:a traffic:a ledger:o actions:a "
-     "operations:a operators:a policy:o engine:o"},
+     "incident:o rto:o loss:o isolation:o regions:a links:a quotas:a traffic:a ledger:o foreign:a "
+     "actions:a operations:a operators:a policy:o engine:o"},
     {"incident", "id:s title:s region:s started:t impact_ms:i"},
     {"rto", "target_ms:i left_ms:i service:s running:b"},
     {"loss", "from:s to:s known:b stale:b sync:b text:s seconds_ms:i bytes:i receipts:i names:s"},
@@ -30,8 +30,11 @@ static const struct {
                  "history:a"},
     {"traffic[]", "name:s weights:o age_ms:i"},
     {"ledger", "chain:s count:i head:s ok:b reason:s verified_ok:b verified_age_ms:i "
-               "verified_count:i attested_seq:i tail:a"},
+               "verified_count:i attested_seq:i verifying_percent:i export:o anchor:o tail:a"},
     {"ledger.tail[]", "seq:i timestamp:t operation:s actor:s hash:s text:s"},
+    {"foreign[]", "name:s region:s source:s status:s reason:s age_ms:i ok_age_ms:i head_seq:i "
+                  "head_id:s head_hash:s head_time:t head_age_ms:i anomalies:i audits:i "
+                  "audit_age_ms:i audit_result:s checked:i valid:i audit_ms:i auditing:i"},
     {"actions[]", "action:s from:s to:s runbook:s possible:b reason:s passed:i total:i blocking:i "
                   "guards:a loss:o"},
     {"actions[].guards[]",
