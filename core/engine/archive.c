@@ -137,6 +137,13 @@ static int begin(run *r, wr_err *err)
 	pthread_mutex_lock(&r->e->nap_lock);
 	r->first = r->e->archive->exports.upto;
 	pthread_mutex_unlock(&r->e->nap_lock);
+	/* Else the rest would go to the disk below, and nobody would see that it is not with the
+	 * others. */
+	if (r->plan->dir[0] && r->first > 0 && access(r->dir, F_OK) != 0)
+		return wr_fail(err, WR_E_NOT_FOUND,
+		               "%.200s is gone, and the exports that are on record with it: is its disk "
+		               "mounted?",
+		               r->dir);
 	return 0;
 }
 

@@ -57,7 +57,7 @@ class S3(Server):
     def __init__(self, secret=SECRET, token=TOKEN, tls=None):
         self.objects, self.order, self.requests, self.bad = {}, [], 0, []
         self.fail = []            # statuses for the next requests
-        self.refuse = self.hang = self.lie = self.short = False
+        self.refuse = self.hang = self.lie = False
         self.elsewhere = ""
         self.no_head = False
         store = self
@@ -131,7 +131,7 @@ class S3(Server):
                 if body is not None:
                     path = unquote(self.path)
                     if not store.lie:
-                        store.objects[path] = body[:-1] if store.short else body
+                        store.objects[path] = body
                     store.order.append(path)
                     self.reply(200, ETag='"%s"' % hashlib.md5(body).hexdigest())
 
@@ -426,11 +426,8 @@ def s3_lies_or_hangs(build):
         news(w)
         r = w.raw("ledger", "archive", "now")
         assert r.returncode == 1 and "404" in r.stdout, r.stdout
-        store.lie, store.short = False, True
-        r = w.raw("ledger", "archive", "now")
-        assert r.returncode == 1 and "the store has" in r.stdout, r.stdout
         # Where it points to is never asked.
-        store.short, store.elsewhere = False, store.url + "/elsewhere"
+        store.lie, store.elsewhere = False, store.url + "/elsewhere"
         r = w.raw("ledger", "archive", "now")
         assert r.returncode == 1 and "301 (PermanentRedirect)" in r.stdout, r.stdout
         assert len(receipts(w, "ledger_exported")) == 1
@@ -714,6 +711,23 @@ def another_destination(build):
         w.close()
 
 
+def disk_that_is_gone(build):
+    """Where earlier exports were is nothing: that is said, and no new archive begun in its place."""
+    w = configured(build, export="{to: archive, at: \"00:00\"}")
+    try:
+        w.start()
+        w.cli("ledger", "archive", "now")
+        os.rename(w.path("archive"), w.path("away"))
+        news(w)
+        r = w.raw("ledger", "archive", "now")
+        assert r.returncode == 1 and "is gone" in r.stdout and not os.path.exists(w.path("archive")), r.stdout
+        os.rename(w.path("away"), w.path("archive"))
+        w.cli("ledger", "archive", "now")
+        assert "VERIFIED, receipts 0 to" in w.cli("ledger", "archive", "verify", w.path("archive/test/ops"))
+    finally:
+        w.close()
+
+
 def hostile_authorities(build):
     w, tsa = stamped(build)
     words = {"500": "HTTP 500", "html": "text/html", "html as a reply": "no time stamp response", "cut": "no time stamp response",
@@ -781,4 +795,4 @@ def works_again(build):
 
 if __name__ == "__main__":
     main(into_a_directory, missed_is_caught_up, crash_leaves_nothing_half, into_s3, s3_fails_a_few_times, s3_refuses, s3_lies_or_hangs, over_tls, plain_put, api_refusals, time_stamps,
-         stamp_without_a_receipt, another_destination, hostile_authorities, works_again)
+         stamp_without_a_receipt, another_destination, disk_that_is_gone, hostile_authorities, works_again)
