@@ -317,9 +317,8 @@ void engine_fold_archive(engine *e, const wr_receipt *r)
 
 /* ---- for people ---- */
 
-static json_t *view_duty(const engine *e, const duty *live, const char *to, bool on)
+static json_t *view_duty(const engine *e, const duty *live, const char *to)
 {
-	if (!on) return json_null();
 	pthread_mutex_lock(e->archive->lock);
 	duty d = *live;
 	bool news = e->archive->news >= d.upto;
@@ -340,16 +339,17 @@ static json_t *view_duty(const engine *e, const duty *live, const char *to, bool
 
 json_t *view_export(const engine *e)
 {
-	char to[1024] = "";
-	if (e->cfg->ledger_export) wr_store_name(e->cfg->ledger_export, to, sizeof to);
-	return view_duty(e, &e->archive->exports, to, e->cfg->ledger_export != NULL);
+	char to[1024];
+	if (!e->cfg->ledger_export) return json_null();
+	wr_store_name(e->cfg->ledger_export, to, sizeof to);
+	return view_duty(e, &e->archive->exports, to);
 }
 
 json_t *view_anchor(const engine *e)
 {
 	const wr_anchor_plan *p = e->cfg->ledger_anchor;
-	json_t *o = view_duty(e, &e->archive->stamps, p ? p->url : "", p != NULL);
-	if (!p) return o;
+	if (!p) return json_null();
+	json_t *o = view_duty(e, &e->archive->stamps, p->url);
 	pthread_mutex_lock(e->archive->lock);
 	int64_t stamped_us = e->archive->stamps.stamped_us;
 	pthread_mutex_unlock(e->archive->lock);
