@@ -168,9 +168,11 @@ void say_waits(const cli *c, const json_t *op)
 		say_held(c, op, id);
 	} else if (!strcmp(state, "proposed") && !wr_json_bool(quorum, "met", false)) {
 		char d[24];
-		say(c, stdout, "  waits for %s, for %s more; words: %s\n",
+		say(c, stdout,
+		    "  waits for %s, for %s more; words: %s\n"
+		    "  to sign: warroom approve %s --key FILE; with an SSH key: warroom help pending\n",
 		    wr_json_str(quorum, "missing", ""), say_ms(d, wr_json_int(op, "expires_left_ms", -1)),
-		    wr_json_str(op, "words", ""));
+		    wr_json_str(op, "words", ""), id);
 	} else if (!strcmp(state, "proposed") || !strcmp(state, "approved")) {
 		say(c, stdout,
 		    "  is approved, and starts as soon as no guard blocks: warroom why %s --from %s --to "

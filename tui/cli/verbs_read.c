@@ -77,6 +77,17 @@ static void print_ledger(const cli *c, const json_t *led)
 	say(c, stdout, "\n");
 }
 
+/* With the command that goes on from here. */
+static void print_action(const cli *c, const json_t *a)
+{
+	bool possible = wr_json_bool(a, "possible", false);
+	say_action(c, a);
+	say(c, stdout, "  %s: warroom %s %s --from %s --to %s%s\n",
+	    possible ? "to propose it" : "why not", possible ? "propose" : "why", action_name(a),
+	    wr_json_str(a, "from", ""), wr_json_str(a, "to", ""),
+	    possible ? " --reason TEXT --key FILE" : "");
+}
+
 static void print_status(const cli *c, const json_t *s)
 {
 	char t[32];
@@ -95,7 +106,7 @@ static void print_status(const cli *c, const json_t *s)
 		    wr_json_str(loss, "to", ""), wr_json_str(loss, "text", ""));
 	bool busy = print_operations(c, s) > 0;
 	json_array_foreach (json_object_get(s, "actions"), i, x)
-		if (!busy) say_action(c, x);
+		if (!busy) print_action(c, x);
 	print_ledger(c, json_object_get(s, "ledger"));
 }
 
