@@ -1,69 +1,56 @@
-/* hash.c: SHA-256 through EVP, hex, base64, UUIDv7, the system's randomness.
+/* hash.c: SHA-256 through libcrypto, hex, base64, UUIDv7, the system's randomness.
  *
- * EVP_MD_fetch and a new context cost more than hashing a receipt, so the algorithm is fetched once
- * per process and the context kept once per thread. Thread-safe. */
+ * EVP_DigestInit of OpenSSL 3.0 allocates a context each time, which costs a third of hashing a node
+ * of the Merkle tree. The older calls of the same library, on a context on the stack, do the same
+ * with the same instructions and no more. Thread-safe. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "warroom/hash.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <string.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static EVP_MD *sha256;
-static pthread_key_t ctx_key;
-static _Thread_local EVP_MD_CTX *thread_ctx;
 
-static void ctx_free(void *ctx)
+static void start(void)
 {
-	EVP_MD_CTX_free(ctx);
-}
-
-static void fetch(void)
-{
-	/* Without this, libcrypto tears itself down in exit() under threads that may still hash. */
+	/* Without this, libcrypto tears itself down in exit() under threads that may still use it. */
 	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
-	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	if (!sha256) wr_die("libcrypto offers no SHA-256: check the OpenSSL configuration");
-	if (pthread_key_create(&ctx_key, ctx_free)) wr_die("out of thread keys");
 }
 
-static EVP_MD_CTX *begin(void)
+static void begin(SHA256_CTX *ctx)
 {
-	if (!thread_ctx) {
-		(void)pthread_once(&once, fetch);
-		thread_ctx = EVP_MD_CTX_new();
-		if (!thread_ctx || pthread_setspecific(ctx_key, thread_ctx)) wr_die("out of memory");
-	}
-	if (!EVP_DigestInit_ex2(thread_ctx, sha256, NULL)) wr_die("SHA-256 failed to start");
-	return thread_ctx;
+	(void)pthread_once(&once, start);
+	if (!SHA256_Init(ctx)) wr_die("SHA-256 failed to start");
 }
 
-static void update(EVP_MD_CTX *ctx, const void *data, size_t len)
+static void update(SHA256_CTX *ctx, const void *data, size_t len)
 {
-	if (!EVP_DigestUpdate(ctx, data, len)) wr_die("SHA-256 failed");
+	if (!SHA256_Update(ctx, data, len)) wr_die("SHA-256 failed");
 }
 
-static void finish(EVP_MD_CTX *ctx, uint8_t out[static WR_HASH_LEN])
+static void finish(SHA256_CTX *ctx, uint8_t out[static WR_HASH_LEN])
 {
-	unsigned len = 0;
-	if (!EVP_DigestFinal_ex(ctx, out, &len) || len != WR_HASH_LEN) wr_die("SHA-256 failed");
+	if (!SHA256_Final(out, ctx)) wr_die("SHA-256 failed");
 }
 
 void wr_sha256(uint8_t out[static WR_HASH_LEN], const void *data, size_t len)
 {
-	EVP_MD_CTX *ctx = begin();
-	update(ctx, data, len);
-	finish(ctx, out);
+	SHA256_CTX ctx;
+	begin(&ctx);
+	update(&ctx, data, len);
+	finish(&ctx, out);
 }
 
 void wr_leaf_hash(uint8_t out[static WR_HASH_LEN], const void *data, size_t len)
 {
-	EVP_MD_CTX *ctx = begin();
-	update(ctx, "\x00", 1);
-	update(ctx, data, len);
-	finish(ctx, out);
+	SHA256_CTX ctx;
+	begin(&ctx);
+	update(&ctx, "\x00", 1);
+	update(&ctx, data, len);
+	finish(&ctx, out);
 }
 
 void wr_node_hash(uint8_t out[static WR_HASH_LEN], const uint8_t left[static WR_HASH_LEN],
