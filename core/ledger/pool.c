@@ -146,6 +146,9 @@ static void bad_line(reading *r, const wr_line *line, int64_t number, const char
 	first_bad(r, h, line, number, why);
 	/* In a ledger each line was a receipt; a changelog may have come from anywhere. */
 	if (r->placed && h->expect + h->bad_run > h->should) h->should = h->expect + h->bad_run;
+	if (!r->placed || line->overlong || r->p->bad_count == WR_BAD_KEPT) return;
+	r->p->bad[r->p->bad_count++] = (wr_bad_line){
+	    .at = line->at, .file = r->file, .len = (uint32_t)line->len, .chain = (uint16_t)r->chain};
 }
 
 static void judge_place(reading *r, wr_held *h, const wr_node *rec, const wr_line *line,
@@ -252,6 +255,23 @@ static bool take_known(reading *r, const wr_line *line, size_t len, int64_t numb
 	return true;
 }
 
+static wr_node node_of(const wr_receipt *rec, uint32_t file, int64_t at, uint16_t chain)
+{
+	wr_node node = {.seq = rec->seq,
+	                .timestamp_us = rec->timestamp_us,
+	                .at = at,
+	                .file = file,
+	                .len = (uint32_t)rec->len,
+	                .parent = WR_NONE,
+	                .child = WR_NONE,
+	                .sibling = WR_NONE,
+	                .chain = chain};
+	memcpy(node.hash, rec->hash, WR_HASH_LEN);
+	memcpy(node.prev, rec->prev_hash, WR_HASH_LEN);
+	read_id(rec, node.id);
+	return node;
+}
+
 static int take_receipt(reading *r, const wr_receipt *rec, const wr_line *line, int64_t number,
                         wr_err *err)
 {
@@ -261,22 +281,21 @@ static int take_receipt(reading *r, const wr_receipt *rec, const wr_line *line, 
 		r->s->unreadable++;
 		return 0;
 	}
-	wr_node node = {.seq = rec->seq,
-	                .timestamp_us = rec->timestamp_us,
-	                .at = line->at,
-	                .file = r->file,
-	                .len = (uint32_t)rec->len,
-	                .parent = WR_NONE,
-	                .child = WR_NONE,
-	                .sibling = WR_NONE,
-	                .chain = (uint16_t)chain,
-	                .flags = (uint8_t)r->s->role};
-	memcpy(node.hash, rec->hash, WR_HASH_LEN);
-	memcpy(node.prev, rec->prev_hash, WR_HASH_LEN);
-	read_id(rec, node.id);
+	wr_node node = node_of(rec, r->file, line->at, (uint16_t)chain);
+	node.flags = (uint8_t)r->s->role;
 	stand(r, &node, line, number);
 	if (add_node(r->p, &node, err)) return -1;
 	return keep_words(r, rec, chain, err);
+}
+
+int wr_pool_add(wr_pool *p, const wr_receipt *r, uint32_t file, int64_t at, uint16_t chain,
+                wr_err *err)
+{
+	if (strcmp(r->chain, p->chains[chain]) != 0) return 0;
+	const wr_node node = node_of(r, file, at, chain);
+	reading where = {.p = p, .s = &p->sources[p->files[file].source]};
+	if (add_node(p, &node, err)) return -1;
+	return keep_words(&where, r, chain, err);
 }
 
 /* 1: the rest of the file is an unfinished write. */
@@ -442,21 +461,26 @@ int wr_pool_load(wr_pool *p, wr_err *err)
 	return 0;
 }
 
-int wr_pool_line(wr_pool *p, uint32_t node, char *out, wr_err *err)
+int wr_pool_read(wr_pool *p, uint32_t file, int64_t at, size_t len, char *out, wr_err *err)
 {
-	const wr_node *n = &p->nodes[node];
-	wr_pool_file *f = &p->files[n->file];
+	wr_pool_file *f = &p->files[file];
 	size_t got = 0;
 	if (f->fd < 0) f->fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (f->fd < 0) return wr_fs_fail(err, "open", f->path);
-	while (got < n->len) {
-		ssize_t part = pread(f->fd, out + got, n->len - got, (off_t)(n->at + (int64_t)got));
+	while (got < len) {
+		ssize_t part = pread(f->fd, out + got, len - got, (off_t)(at + (int64_t)got));
 		if (part < 0 && errno == EINTR) continue;
 		if (part < 0) return wr_fs_fail(err, "read", f->path);
 		if (part == 0) return wr_fail(err, WR_E_IO, "%.300s: shorter than before", f->path);
 		got += (size_t)part;
 	}
 	return 0;
+}
+
+int wr_pool_line(wr_pool *p, uint32_t node, char *out, wr_err *err)
+{
+	const wr_node *n = &p->nodes[node];
+	return wr_pool_read(p, n->file, n->at, n->len, out, err);
 }
 
 void wr_pool_free(wr_pool *p)

@@ -94,6 +94,15 @@ typedef struct wr_blob_ref {
 	char hex[WR_HEX_LEN];
 } wr_blob_ref;
 
+/* A line of a ledger that is no receipt; the first WR_BAD_KEPT are tried to be mended. */
+#define WR_BAD_KEPT 64
+typedef struct wr_bad_line {
+	int64_t at;
+	uint32_t file, len;
+	uint16_t chain;
+	bool mended;
+} wr_bad_line;
+
 typedef struct wr_pool {
 	wr_source *sources;
 	size_t source_count;
@@ -109,12 +118,23 @@ typedef struct wr_pool {
 	size_t note_count, note_cap;
 	wr_blob_ref *refs;
 	size_t ref_count, ref_cap;
+	wr_bad_line bad[WR_BAD_KEPT];
+	size_t bad_count;
+	int64_t mended; /* receipts made right again */
 } wr_pool;
 
 /* wr_pool_load reads all sources; sources' roles and paths are given. */
 WR_CHECKED int wr_pool_load(wr_pool *p, wr_err *err);
 void wr_pool_free(wr_pool *p);
 uint32_t wr_pool_find(const wr_pool *p, const uint8_t hash[static WR_HASH_LEN]);
+/* wr_pool_mend makes right what one changed bit has made unreadable, where a hash proves it. */
+WR_CHECKED int wr_pool_mend(wr_pool *p, wr_err *err);
+/* wr_pool_add takes a receipt that is in no source as it is; its line is at `at` of `file`. */
+WR_CHECKED int wr_pool_add(wr_pool *p, const wr_receipt *r, uint32_t file, int64_t at,
+                           uint16_t chain, wr_err *err);
+/* wr_pool_read reads a part of a file again. */
+WR_CHECKED int wr_pool_read(wr_pool *p, uint32_t file, int64_t at, size_t len, char *out,
+                            wr_err *err);
 /* wr_pool_line reads a node's line again (no newline), into at least WR_LINE_MAX bytes. */
 WR_CHECKED int wr_pool_line(wr_pool *p, uint32_t node, char *out, wr_err *err);
 

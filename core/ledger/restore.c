@@ -236,15 +236,44 @@ static int allocate(wr_restoring *r, wr_err *err)
 	return wr_fail(err, WR_E_NOMEM, "restore: out of memory");
 }
 
+/* What no signature covers anybody could have appended; a key given signs it from now on. */
+static void note_unsigned(wr_restoring *r, uint16_t chain)
+{
+	const wr_history *h = &r->histories[chain];
+	int64_t open = (int64_t)h->count - h->attested;
+	/* A signed checkpoint stands in the receipt behind those that it covers. */
+	for (size_t i = 0; open == 1 && i < r->pool.note_count; i++)
+		if (r->pool.notes[i].chain == chain && r->pool.notes[i].seq == h->attested) open = 0;
+	if (!r->has_key || open <= 0) return;
+	unsigned roles = 0;
+	for (size_t i = (size_t)h->attested; i < h->count; i++)
+		roles |= r->pool.nodes[h->path[i]].flags & (WR_SNAPSHOT | WR_CHANGELOG | WR_DAMAGED);
+	wr_restore_note(
+	    r,
+	    "%s: no signed checkpoint covers the last %lld receipts, #%lld to #%lld (in%s%s%s)."
+	    " A minute's worth is usual; look at more before you trust it.",
+	    r->pool.chains[chain], (long long)open, (long long)h->attested, (long long)h->count - 1,
+	    roles & WR_SNAPSHOT ? " snapshot" : "", roles & WR_CHANGELOG ? " changelog" : "",
+	    roles & WR_DAMAGED ? " damaged" : "");
+}
+
 static int choose(wr_restoring *r, wr_err *err)
 {
 	wr_pool *p = &r->pool;
+	if (wr_pool_mend(p, err)) return -1;
+	if (p->mended)
+		wr_restore_note(
+		    r,
+		    "Mended: %lld receipts of which one bit had changed. Their hashes prove that "
+		    "they are again what they were.",
+		    (long long)p->mended);
 	if (wr_branch_link(p, err)) return -1;
 	if (r->has_key && wr_branch_attest(p, r->public_key, err)) return -1;
 	for (size_t c = 0; c < p->chain_count; c++) {
 		if (!r->taken[c]) continue;
 		if (wr_branch_choose(p, (uint16_t)c, r->opts->branch, &r->histories[c], err)) return -1;
 		if (wr_restore_losses(r, (uint16_t)c, err)) return -1;
+		note_unsigned(r, (uint16_t)c);
 		r->report->lost += r->losses[c].lost + r->losses[c].missing_count;
 	}
 	return 0;
@@ -269,6 +298,7 @@ static void finish(wr_restoring *r)
 {
 	json_t *doc = r->report->doc;
 	(void)json_object_set_new(doc, "restored", json_boolean(r->report->restored));
+	(void)json_object_set_new(doc, "mended", json_integer((json_int_t)r->pool.mended));
 	(void)json_object_set_new(doc, "receipts", json_integer((json_int_t)r->report->receipts));
 	(void)json_object_set_new(doc, "lost", json_integer((json_int_t)r->report->lost));
 	(void)json_object_set(doc, "notes", r->notes);

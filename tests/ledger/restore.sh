@@ -44,6 +44,11 @@ flip() {
 	printf "$(printf '\\%03o' $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
 }
 
+# spoil FILE OFFSET: more than one bit
+spoil() {
+	printf '\177\001' | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+
 # A day: a nightly snapshot, work after it, an export now and then, and then the disk goes bad.
 "$signed" live engine.key 300 before
 expect 0 "$warroom" ledger export live --to snapshot
@@ -79,10 +84,17 @@ expect 0 "$warroom" ledger verify new
 
 # Without the damaged ledger the last hundred are gone, and that is not known from anything here.
 expect 0 "$warroom" ledger restore --from snapshot --changelog log.jsonl --into new2
-# With the damaged one and no changelog, what is behind the damage cannot be joined: said, one by one.
+# With the damaged one and no changelog: a changed bit is found by the hashes around it.
+cp -R whole bit
+chmod -R u+w bit
+flip "$(last_segment bit)" 300
+expect 1 "$warroom" ledger verify bit
+expect 0 "$warroom" ledger restore --from snapshot --damaged bit --into mended
+says "Mended: 1"
+# With more damage, what is behind it cannot be joined: said, one by one.
 flip_at=$(printf '%s\n' live/$chain/0*.jsonl | tail -n 2 | head -n 1)
 chmod -R u+w live
-flip "$flip_at" 700
+spoil "$flip_at" 100
 expect 1 "$warroom" ledger restore --from snapshot --damaged live --into new3 --json
 python3 - out "$total" <<'PY' || fail "the account is not complete"
 import json, sys
