@@ -1,8 +1,8 @@
 /* hash.c: SHA-256 through libcrypto, hex, base64, UUIDv7, the system's randomness.
  *
- * EVP_DigestInit of OpenSSL 3.0 allocates a context each time, which costs a third of hashing a node
- * of the Merkle tree. The older calls of the same library, on a context on the stack, do the same
- * with the same instructions and no more. Thread-safe. */
+ * EVP_DigestInit of OpenSSL 3.0 allocates a context each time, which costs a third of hashing a
+ * node of the Merkle tree. The older calls of the same library, on a context on the stack, do the
+ * same with the same instructions and no more. Thread-safe. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "warroom/hash.h"
 
