@@ -139,6 +139,52 @@ def what_is_watched(w):
     p.stdout.close()
 
 
+BY_HAND = """
+      - {name: ask, phase: prove, manual: {ask: "Call the DBA and hear a yes"}, timeout: 10m}
+      - {name: fence, phase: fence, http: {method: POST, url: "${var.base}/do/fence"}, timeout: 1s}
+      - {name: shift, phase: shift, traffic: {provider: edge, weights: {"${from}": 0, "${to}": 100}}, class: idempotent, timeout: 10s}
+"""
+
+
+def the_command_that_comes_next(build):
+    """What waits for people says for what, and the whole command; a person who follows it gets on."""
+    w = Warroom(build, Platform(), steps=BY_HAND)
+    w.platform.slow["fence"] = 30
+
+    def follow(pattern, *more):
+        out = cli(w, "status").out
+        found = re.search(r"warroom (%s.*)" % pattern, out)
+        expect(found, out, pattern)
+        r = cli(w, *found.group(1).split(), *more)
+        expect(r.code == 0, r)
+        return r.out
+    try:
+        w.start()
+        w.lose_a()
+        key = ("--key", w.path("alice.key"))
+        expect("needs: " in cli(w, "why", "failover").out, "why")
+        line = re.search(r"to propose it: warroom (.*) --reason TEXT --key FILE", cli(w, "status").out).group(1)
+        r = cli(w, *line.split(), "--reason", "test", *key)
+        expect(r.code == 0 and "waits for" in r.out and "warroom approve op-1" in r.out, r)
+        assert w.sign("op-1", "bob")[0] == 200
+        wait_for("the manual step", lambda: w.step("op-1", "ask")["state"] == "running")
+        expect("Call the DBA" in cli(w, "pending").out, "pending")
+        follow("tick op-1 ask", *key)
+        wait_for("the uncertain step", lambda: w.operation("op-1")["state"] == "held")
+        out = cli(w, "status").out
+        expect("warroom rule op-1 fence done|not_done|skip" in out, out)
+        r = cli(w, "rule", "op-1", "fence", "done", *key)
+        expect(r.code == 0 and "another person must say the same" in r.out and "warroom rule op-1 fence done" in r.out, r)
+        r = cli(w, "rule", "op-1", "fence", "done", *key)
+        expect(r.code == 1 and "alice has ruled so already" in r.err, r)
+        assert w.sign("op-1", "bob", "rule:fence:done")[0] == 200
+        wait_for("the end", lambda: w.operation("op-1")["state"] == "completed")
+        r = cli(w, "abort", "op-1", *key)
+        expect(r.code == 1 and "it is over" in r.err, r)
+    finally:
+        w.close()
+
+
 @with_engine
 def a_broken_ledger(w):
     w.kill(signal.SIGTERM)
@@ -161,4 +207,4 @@ def a_broken_ledger(w):
 
 
 main([json_of_all_that_reads, no_escape_and_no_more_than_ascii, the_answer_is_no, a_person_and_a_role, readers_that_stop_reading, what_is_watched,
-      a_broken_ledger])
+      the_command_that_comes_next, a_broken_ledger])

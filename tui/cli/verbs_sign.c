@@ -59,6 +59,27 @@ static void show_before_signing(const cli *c, const json_t *ch)
 		    wr_json_str(json_object_get(ch, "loss"), "text", "unknown"));
 }
 
+/* What the decision leads to, where the operation itself does not show it yet. */
+static void say_next(const cli *c, const json_t *op, const char *decision)
+{
+	const char *id = wr_json_str(op, "id", ""), *state = wr_json_str(op, "state", "");
+	bool held = !strcmp(state, "held"), running = !strcmp(state, "running");
+	size_t step = strncmp(decision, "rule:", 5) ? 0 : strcspn(decision + 5, ":");
+	if (!strncmp(decision, "tick:", 5)) return;
+	if (step && held)
+		say(c, stdout,
+		    "  another person must say the same, with a key of their own: warroom rule %s "
+		    "%.*s%s%s\n",
+		    id, (int)step, decision + 5, decision[5 + step] ? " " : "",
+		    decision[5 + step] ? decision + 6 + step : "");
+	else if (!strcmp(decision, "abort") && running)
+		say(c, stdout, "  goes back as soon as the running step has ended: warroom status\n");
+	else
+		say_waits(c, op);
+	if (!strcmp(decision, "abort") && held)
+		say(c, stdout, "  and goes back then, as the abort says\n");
+}
+
 /* What was recorded, and what the operation waits for now. */
 static void show_answer(cli *c, const json_t *answer)
 {
@@ -75,7 +96,7 @@ static void show_answer(cli *c, const json_t *answer)
 	const json_t *op = json_object_get(now, "operation");
 	if (op) {
 		say_operation(c, op);
-		say_waits(c, op);
+		say_next(c, op, wr_json_str(answer, "decision", ""));
 	}
 	json_decref(now);
 }
