@@ -24,6 +24,7 @@
 #include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -37,7 +38,8 @@
 #define LINES_MAX   (BATCH_LINES + WR_UNIT_MAX + 1)
 #define TEXT_MAX    (WR_BATCH_BYTES + (WR_UNIT_MAX + 1) * (size_t)(WR_LINE_MAX + 32))
 #define TEXT_KEPT   ((size_t)1 << 20)
-#define POOL        640    /* random bytes for 64 ids at once: one system call */
+#define POOL        640 /* random bytes for 64 ids at once: one system call */
+#define PRIORITY    (-5)
 #define GATHER_NS   150000 /* the most that a crowd is waited for; a sync takes longer */
 
 typedef struct batch_line {
@@ -603,6 +605,8 @@ static void wait_for_work(wr_ledger *l)
 void *wr_ledger_writer(void *ledger)
 {
 	wr_ledger *l = ledger;
+	/* A crowd waits for one thread: it goes first, where that may be asked for. */
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), getpriority(PRIO_PROCESS, 0) + PRIORITY);
 	(void)pthread_mutex_lock(&l->mutex);
 	for (;;) {
 		wait_for_work(l);

@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,7 @@ static _Atomic int64_t test_now = T0; /* a ledger has threads */
 static UNUSED int64_t test_wall(void *ctx)
 {
 	(void)ctx;
-	return test_now += 1000;
+	return atomic_fetch_add(&test_now, 1000) + 1000;
 }
 
 static UNUSED int64_t test_mono(void *ctx)
