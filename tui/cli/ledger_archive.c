@@ -19,7 +19,8 @@ const cli_option ledger_anchor_options[] = {
     {"no-wait", NULL, "do not wait for the time stamp that `now` asks for"},
     {NULL, NULL, NULL}};
 
-static wr_config *configuration(const cli *c, wr_err *err)
+/* `what` is what was not named. */
+static wr_config *configuration(const cli *c, const char *what, wr_err *err)
 {
 	const char *env = getenv("WARROOM_CONFIG");
 	const char *path = c->config ? c->config : env && *env ? env : "warroom.yaml";
@@ -27,9 +28,9 @@ static wr_config *configuration(const cli *c, wr_err *err)
 	wr_config *cfg = wr_config_load(path, &f);
 	if (!cfg)
 		(void)wr_fail(err, WR_E_INVALID,
-		              "name it, or a configuration that is right with --config (%s is not: warroom "
+		              "say %s, or a configuration that is right with --config (%s is not; warroom "
 		              "config check says why)",
-		              path);
+		              what, path);
 	wr_findings_free(&f);
 	return cfg;
 }
@@ -111,15 +112,16 @@ static int archive_dir(const cli *c, char *out, size_t size, wr_err *err)
 		snprintf(out, size, "%s", c->argv[1]);
 		return 0;
 	}
-	wr_config *cfg = configuration(c, err);
-	if (!cfg) return wr_err_wrap(err, "which archive?");
+	wr_config *cfg = configuration(c, "which archive", err);
+	if (!cfg) return -1;
 	const wr_export_plan *p = cfg->ledger_export;
-	int rc = p && p->dir[0]
-	             ? 0
-	             : wr_fail(err, WR_E_INVALID,
-	                       "the configuration exports to no directory: name one, such as "
-	                       "a copy of what is in the store");
-	if (rc == 0) snprintf(out, size, "%s/%s/%s", p->dir, cfg->partition, cfg->stream);
+	int rc = 0;
+	if (p && p->dir[0])
+		snprintf(out, size, "%s/%s/%s", p->dir, cfg->partition, cfg->stream);
+	else
+		rc = wr_fail(err, WR_E_INVALID,
+		             "the configuration exports to no directory: name one, such as a copy of what "
+		             "is in the store");
 	wr_config_free(cfg);
 	return rc;
 }
@@ -235,14 +237,12 @@ static int anchor_verify(cli *c)
 	if (c->argc > 1) snprintf(path, sizeof path, "%s", c->argv[1]);
 	if (given) snprintf(ca, sizeof ca, "%s", given);
 	if (!*path || !*ca) {
-		wr_config *cfg = configuration(c, &err);
+		wr_config *cfg = configuration(c, *path ? "--ca FILE" : "which ledger", &err);
 		const wr_anchor_plan *p = cfg ? cfg->ledger_anchor : NULL;
 		if (cfg && !*path)
 			snprintf(path, sizeof path, "%s/%s/%s", cfg->ledger_dir, cfg->partition, cfg->stream);
 		if (p && !*ca) snprintf(ca, sizeof ca, "%s", p->ca_file);
-		if (!cfg)
-			(void)wr_err_wrap(&err, *path ? "whose stamps? --ca FILE, or" : "which ledger?");
-		else if (!*ca)
+		if (cfg && !*ca)
 			(void)wr_fail(&err, WR_E_INVALID,
 			              "the configuration has no ledger.anchor: say --ca FILE");
 		wr_config_free(cfg);
