@@ -67,7 +67,8 @@ int engine_foreign_new(engine *e, wr_err *err)
 		f->region = region_index(e->cfg, f->cfg->region);
 		f->signal = signal_index(e->cfg, f->cfg->name);
 		f->fact = fact_index(e->cfg, f->cfg->name);
-		WR_ASSERT(f->signal < e->cfg->signal_count && f->fact < e->cfg->fact_count);
+		WR_ASSERT((!f->cfg->signal || f->signal < e->cfg->signal_count) &&
+		          f->fact < e->cfg->fact_count);
 		f->records = -1;
 		f->live = wr_foreign_open(f->cfg->profile, f->cfg->source, err);
 		f->deep = f->live ? wr_foreign_open(f->cfg->profile, f->cfg->source, err) : NULL;
@@ -294,7 +295,7 @@ static void feed(engine *e, const follower *f, const foreign_result *r)
 	s.vars.error = r->what == FOREIGN_UNREADABLE;
 	if (!s.vars.error) s.vars.value = (wr_value){.type = WR_V_BOOL, .truth = r->what == FOREIGN_OK};
 	(void)wr_sanitise_to(s.detail, sizeof s.detail, r->text);
-	wr_world_feed(e->world, &s);
+	if (f->cfg->signal) wr_world_feed(e->world, &s);
 	s.target = WR_T_FACT;
 	s.index = f->fact;
 	if (r->what == FOREIGN_OK && too_old(f, r, r->at_us)) {

@@ -30,7 +30,6 @@ typedef struct follower {
 	const wr_foreign_chain *cfg;
 	size_t index, region, signal, fact;
 	pthread_t thread;
-	bool up;
 	/* lock */
 	bool asked, forget, pending; /* pending: a result is on its way to the main loop */
 	int64_t audits_begun;
@@ -40,7 +39,7 @@ typedef struct follower {
 	bool broken, audited;
 	int64_t poll_due_ms, audit_due_ms;
 	/* the main loop's */
-	bool heard, said_broken;
+	bool up, heard, said_broken;
 	int64_t broken_us, ok_us, rewound_us;
 	wr_foreign_head known; /* as the ledger says */
 	foreign_result last, last_audit;

@@ -1,9 +1,9 @@
 /* load_foreign.c: ledger.foreign: the chains of the platform's own receipts that the engine
  * follows.
  *
- * An entry may name `regions: [a, b]` (or `all`): it is then one chain for each. Every chain is
- * also a signal of class ledger and a fact of kind chain of its region, so that verdicts and guards
- * see it like anything else that is watched. */
+ * An entry may name `regions: [a, b]` (or `all`): it is then one chain for each. Every chain
+ * is also a fact of kind chain of its region and, unless told not to, a signal of class ledger, so
+ * that guards and verdicts see it like anything else that is watched. */
 #include <string.h>
 
 #include "model/load.h"
@@ -74,6 +74,7 @@ static size_t load_entry(wr_loader *l, wr_ynode *n, wr_foreign_chain *out, size_
 		c->source = load_source(&m, regions[kept], p);
 		c->every_ms = wr_get_duration(&m, "every", 100, DAY_MS, 10000);
 		c->audit_every_ms = wr_get_duration(&m, "audit_every", 1000, 365 * DAY_MS, DAY_MS / 24);
+		c->signal = wr_get_bool(&m, "signal", true);
 		c->fresh_ms = wr_get_duration(&m, "fresh", 0, 365 * DAY_MS, 0);
 		wr_check_unique(l, n, "name", c->name, out, before + kept, sizeof *out);
 		if (c->fresh_ms > 0 && p != NULL && p->time[0] == '\0')
@@ -104,10 +105,11 @@ static const wr_probe NO_PROBE = {.kind = WR_PROBE_FED, .url = "", .method = "GE
 size_t wr_foreign_signals(wr_loader *l, const wr_ynode *at, wr_signal *out, size_t before,
                           size_t room)
 {
-	size_t i = 0;
-	for (; i < l->c->foreign_count && i < room; i++) {
+	size_t kept = 0, i = 0;
+	for (; i < l->c->foreign_count && kept < room; i++) {
 		const wr_foreign_chain *c = &l->c->foreign[i];
-		wr_signal *s = &out[before + i];
+		if (!c->signal) continue;
+		wr_signal *s = &out[before + kept];
 		*s = (wr_signal){.name = c->name,
 		                 .region = c->region,
 		                 .service = "",
@@ -119,11 +121,12 @@ size_t wr_foreign_signals(wr_loader *l, const wr_ynode *at, wr_signal *out, size
 		                 .breach_after = 1,
 		                 .clear_after = 1,
 		                 .breach_when = wr_parse_expr(l, at, "value == false")};
-		wr_check_unique(l, at, "ledger.foreign", s->name, out, before + i, sizeof *out);
+		wr_check_unique(l, at, "ledger.foreign", s->name, out, before + kept, sizeof *out);
+		kept++;
 	}
 	if (i < l->c->foreign_count)
 		wr_ynode_error(l->f, at, NULL, "more than %d signals in all", WR_MAX_SIGNALS);
-	return i;
+	return kept;
 }
 
 size_t wr_foreign_facts(wr_loader *l, const wr_ynode *at, wr_fact *out, size_t before, size_t room)

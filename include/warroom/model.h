@@ -312,8 +312,8 @@ typedef struct wr_notify {
 	size_t header_count;
 } wr_notify;
 
-/* A chain of the platform's own receipts, of one region (ledger.foreign). The signal and the fact of
- * the same name are of it. */
+/* A chain of the platform's own receipts, of one region (ledger.foreign). The fact of the same name
+ * is of it, and the signal unless it has none. */
 typedef struct wr_foreign_chain {
 	const char *name;
 	const char *region;
@@ -321,6 +321,7 @@ typedef struct wr_foreign_chain {
 	const char *source; /* an absolute path, or a URL */
 	int64_t every_ms, audit_every_ms;
 	int64_t fresh_ms; /* its newest record is at most so old; 0: whatever its age */
+	bool signal;
 } wr_foreign_chain;
 
 /* ledger.export: where the day's new receipts go. */

@@ -169,6 +169,7 @@ static void test_chains(void **state)
 	             "      every: 5s\n"
 	             "      fresh: 1m\n"
 	             "    - name: files\n"
+	             "      signal: true\n"
 	             "      region: eu\n"
 	             "      source: eu.jsonl\n"
 	             "      profile: {fields: {prev: p, hash: h}, canonical: raw, genesis: zeros}\n");
@@ -195,6 +196,7 @@ static void test_chains(void **state)
 	assert_int_equal(c->fact_count, 3);
 	assert_int_equal(c->facts[0].kind, WR_FACT_CHAIN);
 	assert_string_equal(c->facts[0].region, "us");
+	assert_true(c->foreign[2].signal);
 	/* What the profile says is part of the configuration's hash. */
 	uint8_t before[32];
 	memcpy(before, c->hash, sizeof before);
@@ -204,6 +206,13 @@ static void test_chains(void **state)
 	fx_load(x);
 	fx_expect_clean(x);
 	assert_memory_not_equal(before, x->c->hash, sizeof before);
+	/* For the guards only. */
+	fx_load_text(x, FX_BASE "ledger:\n  foreign:\n"
+	                        "    - {name: \"${region}-c\", regions: all, profile: ggen.yaml,\n"
+	                        "       source: \"${region.api}/r\", signal: false}\n");
+	fx_expect_clean(x);
+	assert_int_equal(x->c->signal_count, 4 + 1);
+	assert_int_equal(x->c->fact_count, 2);
 }
 
 static void test_chains_refused(void **state)
