@@ -75,7 +75,6 @@ static int mend_line(const wanted *w, char *line, size_t len, int64_t *budget)
 {
 	attempt a = {.w = w, .budget = budget};
 	wr_receipt r;
-	char hex[WR_HEX_LEN];
 	if (len <= WR_HASH_TAIL + 2 || len > MEND_LINE_MAX) return 0;
 	size_t e_len = len - WR_HASH_TAIL;
 	char *end = line + e_len - 1;
@@ -83,8 +82,7 @@ static int mend_line(const wanted *w, char *line, size_t len, int64_t *budget)
 	*end = '}';
 	if (!mend_e(&a, line, e_len)) return 0;
 	memcpy(end, tail, sizeof tail - 1);
-	wr_hex(hex, a.hash, WR_HASH_LEN);
-	memcpy(end + sizeof tail - 1, hex, WR_HEX_LEN - 1);
+	wr_hex(end + sizeof tail - 1, a.hash, WR_HASH_LEN);
 	memcpy(line + len - 2, "\"}", 2);
 	return wr_receipt_parse(&r, line, len, true, NULL) == WR_RF_OK;
 }

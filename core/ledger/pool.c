@@ -18,7 +18,8 @@
 #include "warroom/io.h"
 #include "warroom/text.h"
 
-#define CHAINS_MAX 1024 /* a partition for each of 16 regions, with room for streams */
+#define PROGRESS_EVERY ((int64_t)4 << 20)
+#define CHAINS_MAX     1024 /* a partition for each of 16 regions, with room for streams */
 
 /* Makes room for one more in an array that grows by doubling. */
 static int room(void **array, size_t count, size_t *cap, size_t size, wr_err *err)
@@ -325,6 +326,14 @@ static int take_line(reading *r, const wr_line *line, int64_t number, wr_err *er
 	return 0;
 }
 
+static void tell(wr_pool *p, int64_t bytes)
+{
+	p->bytes += bytes;
+	if (!p->progress || p->bytes - p->told < PROGRESS_EVERY) return;
+	p->told = p->bytes;
+	p->progress(p->progress_ctx, "reading", p->bytes, 0);
+}
+
 static int read_file(reading *r, const char *path, wr_err *err)
 {
 	wr_pool *p = r->p;
@@ -340,6 +349,7 @@ static int read_file(reading *r, const char *path, wr_err *err)
 	if (!files[p->file_count++].path) return wr_fail(err, WR_E_NOMEM, "restore: out of memory");
 	if (wr_lines_open(&lines, path, 0, -1, err)) return -1;
 	while ((rc = wr_lines_next(&lines, &line, err)) > 0) {
+		tell(p, line.bytes);
 		rc = take_line(r, &line, lines.number, err);
 		if (rc) break;
 	}

@@ -121,6 +121,9 @@ typedef struct wr_pool {
 	wr_bad_line bad[WR_BAD_KEPT];
 	size_t bad_count;
 	int64_t mended; /* receipts made right again */
+	void (*progress)(void *ctx, const char *what, int64_t bytes, int64_t total); /* may be NULL */
+	void *progress_ctx;
+	int64_t bytes, told; /* read so far; … when progress was told last */
 } wr_pool;
 
 /* wr_pool_load reads all sources; sources' roles and paths are given. */

@@ -73,6 +73,8 @@ static int take_options(wr_restoring *r, wr_err *err)
 		return wr_fail(err, WR_E_LIMIT, "at most %d changelogs", WR_RESTORE_CHANGELOGS_MAX);
 	p->sources = calloc(o->changelog_count + 2, sizeof *p->sources);
 	if (!p->sources) return wr_fail(err, WR_E_NOMEM, "restore: out of memory");
+	p->progress = o->progress;
+	p->progress_ctx = o->progress_ctx;
 	add_source(p, WR_SNAPSHOT, o->snapshot, 0);
 	for (size_t i = 0; i < o->changelog_count; i++)
 		add_source(p, WR_CHANGELOG, o->changelogs[i], i);
@@ -183,10 +185,16 @@ static bool must_refuse(wr_restoring *r)
 
 /* ---- the result ---- */
 
+static void on_verify(void *ctx, int64_t bytes, int64_t total)
+{
+	const wr_restore_opts *o = ((const wr_restoring *)ctx)->opts;
+	o->progress(o->progress_ctx, "verifying", bytes, total);
+}
+
 static int verify(wr_restoring *r, wr_err *err)
 {
 	wr_verify_report v;
-	if (wr_ledger_verify(r->build.dir, &v, NULL, NULL, err)) return -1;
+	if (wr_ledger_verify(r->build.dir, &v, r->opts->progress ? on_verify : NULL, r, err)) return -1;
 	r->report->receipts = v.checked;
 	r->report->unauthorised = v.unauthorised;
 	int rc = 0;

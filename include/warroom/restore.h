@@ -34,6 +34,9 @@ typedef struct wr_restore_opts {
 	const wr_clock *clock; /* NULL: the system's, as with random */
 	const wr_random *random;
 	size_t segment_max; /* 0: WR_SEGMENT_MAX */
+	/* progress, now and then: "reading" or "verifying"; total 0: unknown. NULL: nobody asks. */
+	void (*progress)(void *ctx, const char *what, int64_t bytes, int64_t total);
+	void *progress_ctx;
 } wr_restore_opts;
 
 typedef struct wr_restore_report {

@@ -55,6 +55,16 @@ const cli_option ledger_restore_options[] = {
     {"as", "NAME", "who restores, as it stays in the record (default engine:restore)"},
     {NULL, NULL, NULL}};
 
+static void show_progress(void *ctx, const char *what, int64_t bytes, int64_t total)
+{
+	bool *shown = ctx;
+	*shown = true;
+	if (total > 0)
+		fprintf(stderr, "\r%s %3lld%%          ", what, (long long)(bytes * 100 / total));
+	else
+		fprintf(stderr, "\r%s %lld MB", what, (long long)(bytes / 1000000));
+}
+
 int ledger_restore(cli *c)
 {
 	const char *changelogs[WR_RESTORE_CHANGELOGS_MAX];
@@ -76,7 +86,12 @@ int ledger_restore(cli *c)
 	}
 	wr_restore_report report;
 	wr_err err = {0};
-	if (wr_restore(&o, &report, &err) < 0) return failed(c, &err);
+	bool shown = false;
+	if (isatty(STDERR_FILENO) && !c->json) o.progress = show_progress;
+	o.progress_ctx = &shown;
+	int restored = wr_restore(&o, &report, &err);
+	if (shown) fputs("\r                         \r", stderr);
+	if (restored < 0) return failed(c, &err);
 	if (c->json) {
 		print_json(json_incref(report.doc));
 	} else {
