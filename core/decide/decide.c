@@ -131,7 +131,7 @@ json_t *wr_transition(const wr_decision *d, const wr_op *op, const char *id, con
 	return draft;
 }
 
-/* Another operation than the one whose hash came with the event: plan it again to know. */
+/* No hash came with the event, or one of another operation: plan it again to know. */
 static void own_steps_hash(const wr_decision *d, const wr_op *op, char hex[static WR_HEX_LEN])
 {
 	const wr_runbook *rb = wr_config_runbook(d->cfg, op->runbook);
@@ -147,7 +147,11 @@ static void own_steps_hash(const wr_decision *d, const wr_op *op, char hex[stati
 
 bool wr_drifted(const wr_decision *d, const wr_op *op)
 {
-	if (!d->ev->steps_hash_now) return false;
+	char own[WR_HEX_LEN];
+	if (!d->ev->steps_hash_now) {
+		own_steps_hash(d, op, own);
+		return strcmp(own, op->steps_hash) != 0;
+	}
 	const char *id = d->ev->steps_hash_op;
 	if (!id && d->ev->sign) id = d->ev->sign->operation_id;
 	if (!id && d->ev->report) id = d->ev->report->operation_id;
@@ -156,7 +160,6 @@ bool wr_drifted(const wr_decision *d, const wr_op *op)
 		id = active ? active->id : "";
 	}
 	if (!strcmp(id, op->id)) return strcmp(d->ev->steps_hash_now, op->steps_hash) != 0;
-	char own[WR_HEX_LEN];
 	own_steps_hash(d, op, own);
 	return strcmp(own, op->steps_hash) != 0;
 }

@@ -296,7 +296,7 @@ typedef struct wr_event {
 	                                 UNKNOWN: cannot tell) */
 	/* PROPOSE, SIGNED and before effects: the steps_hash that the plan would have if made now from
 	 * the present configuration, "" if it cannot be made. Plan drift voids. */
-	const char *steps_hash_now; /* NULL: not known, not checked */
+	const char *steps_hash_now; /* NULL: worked out here, of the operation at hand */
 	const char *steps_hash_op;  /* the operation it belongs to; NULL: the one of .sign or .report,
 	                               else wr_state_active(s, NULL) */
 } wr_event;

@@ -326,7 +326,6 @@ static void long_story(lab *l)
 	lab_sleep(l, MIN(6));
 	assert_true(lab_propose(l, RB_FO, US, EU, "alice"));
 	assert_true(lab_says(l, "bob", "approve"));
-	l->fo[SCALE].step_class = WR_IDEMPOTENT;
 	lab_run(l, -1);
 	assert_true(l->count > 70);
 }

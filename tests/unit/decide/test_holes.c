@@ -451,6 +451,20 @@ static void no_approval_lasts(void **state)
 	lab_free(&l);
 }
 
+/* Nobody said whether the configuration is the same: it is looked up, not taken for granted. */
+static void drift_is_not_taken_on_trust(void **state)
+{
+	(void)state;
+	lab l;
+	lab_lawful(&l);
+	lab_failover(&l);
+	l.fo[FENCE].timeout_ms++;
+	lab_finish(&l, WR_OUT_DONE);
+	lab_held_for(&l, "HOLD-DRIFT");
+	assert_int_equal(l.job_count, 0);
+	lab_free(&l);
+}
+
 /* An id that is forgotten is still taken: its approvals are in the chain. */
 static void a_forgotten_id_is_taken(void **state)
 {
@@ -906,6 +920,7 @@ int main(void)
 	    cmocka_unit_test(a_rollback_is_guarded),
 	    cmocka_unit_test(a_nonce_is_used_once),
 	    cmocka_unit_test(no_approval_lasts),
+	    cmocka_unit_test(drift_is_not_taken_on_trust),
 	    cmocka_unit_test(a_forgotten_id_is_taken),
 	    cmocka_unit_test(ticks_push_out_no_approval),
 	    cmocka_unit_test(who_may_not_approve_may_not_rule),

@@ -47,6 +47,7 @@ static void random_runbook(lab *l)
 
 static bool in_effect[FO_STEPS]; /* by step */
 static bool ruled_on[FO_STEPS];  /* two people said something about it: from then on it is theirs */
+static char as_planned[WR_HEX_LEN]; /* steps_hash: nothing changes the configuration here */
 static int over[FO_STEPS][2];    /* by step and direction: attempts that can do nothing any more */
 static size_t looked_at;         /* receipts that the truth was held against */
 
@@ -227,7 +228,7 @@ static void one_event(lab *l)
 	else if (kind < 85)
 		torn_decision(l);
 	else if (kind < 87)
-		l->drift = l->drift ? NULL : "0000";
+		l->drift = l->drift == as_planned ? "0000" : as_planned;
 	else if (kind < 90)
 		l->now -= (int64_t)below(1200) * 1000000; /* the clock is set back */
 	else if (kind < 92)
@@ -238,7 +239,7 @@ static void one_event(lab *l)
 
 static void everything_is_well(lab *l)
 {
-	l->drift = NULL;
+	l->drift = as_planned;
 	l->w->isolated = false;
 	l->w->ledger_ok = true;
 	lab_verdict(l, US, WR_V_HEALTHY);
@@ -373,6 +374,8 @@ static void walk(uint64_t seed)
 	if (!lab_propose_plan(&l, lab_plan(&l, RB_FO, US, EU), "alice",
 	                      below(8) ? "approve" : "propose"))
 		fail_msg("%s", l.refusal.msg);
+	memcpy(as_planned, lab_op(&l)->steps_hash, sizeof as_planned);
+	l.drift = as_planned;
 	if (below(8)) lab_says(&l, "bob", "approve");
 	for (unsigned i = below(EVENTS_MOST); i > 0; i--) one_event(&l);
 	if (!below(4)) folds_the_same(&l);
