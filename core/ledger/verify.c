@@ -281,7 +281,7 @@ static int list_parts(wr_parts *p, wr_err *err)
 	if (wr_segment_list(p->dir, &seqs, &count, err)) return -1;
 	p->items = calloc(count ? count : 1, sizeof *p->items);
 	if (!p->items) rc = wr_fail(err, WR_E_NOMEM, "verify: out of memory");
-	for (size_t i = 0; i < count && rc == 0; i++) {
+	for (size_t i = 0; seqs && i < count && rc == 0; i++) {
 		char path[PATH_MAX];
 		p->items[i].segment = seqs[i];
 		p->count = i + 1;
@@ -485,9 +485,10 @@ static void say_not_checked(run *v)
 		               "what is before %s, approvals, and the roots of checkpoints, which need it",
 		               from);
 	else if (r->checkpoints_unchecked > 0)
-		(void)snprintf(r->not_checked, sizeof r->not_checked,
-		               "%lld checkpoints: no key, or no tree from seq 0 on",
-		               (long long)r->checkpoints_unchecked);
+		(void)snprintf(
+		    r->not_checked, sizeof r->not_checked,
+		    "%lld checkpoints: no key for them, or the receipts before them are not whole",
+		    (long long)r->checkpoints_unchecked);
 }
 
 static void sum_up(run *v)
