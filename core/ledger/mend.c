@@ -83,7 +83,8 @@ static int mend_line(const wanted *w, char *line, size_t len, int64_t *budget)
 	if (!mend_e(&a, line, e_len)) return 0;
 	memcpy(end, tail, sizeof tail - 1);
 	wr_hex(end + sizeof tail - 1, a.hash, WR_HASH_LEN);
-	memcpy(line + len - 2, "\"}", 2);
+	line[len - 2] = '"';
+	line[len - 1] = '}';
 	return wr_receipt_parse(&r, line, len, true, NULL) == WR_RF_OK;
 }
 
