@@ -353,6 +353,10 @@ def key_refusals(build):
             r = Run(build, ["key", "new", "bob", target], env=with_passphrase(d, text))
             expect(r.code == 2 and says in r.err and r.err.startswith("warroom: ") and r.err.count("\n") == 1 and not r.out, r)
             expect(not os.path.isfile(target) and not os.path.exists(d + "/elsewhere"), r)
+        os.mkdir(d + "/closed", 0o500)
+        if os.geteuid() != 0:  # nothing is closed for root
+            r = Run(build, ["key", "new", "bob", d + "/closed/x.key"], env=with_passphrase(d, good))
+            expect(r.code == 2 and "closed/x.key" in r.err and not os.listdir(d + "/closed"), r)
         r = Run(build, ["key", "new", "bob", d + "/x.key"], env=with_passphrase(d, good, 0o644))
         expect(r.code == 2 and "passphrase" in r.err and not os.path.exists(d + "/x.key"), r, "a passphrase that others can read")
         r = Run(build, ["key", "new", "bob", d + "/x.key"])
