@@ -195,14 +195,14 @@ typedef struct engine {
 
 	tail_line tail[TAIL];
 	int64_t tail_count;
-	int64_t seen_seq; /* the last receipt that came past; -1: none */
+	int64_t seen_seq;         /* the last receipt that came past; -1: none */
 	char incident_region[64]; /* of the newest incident */
 	live_output live[LIVES];
 	size_t live_next;
 	audit last_audit;
 	bool audited;
 	atomic_int audit_percent; /* the auditor sets it; -1: it is at rest */
-	struct foreign *foreign; /* NULL until it is set up */
+	struct foreign *foreign;  /* NULL until it is set up */
 	/* the prober's counts a while ago, for the banner */
 	uint64_t late_done, late_late, late_dropped;
 	int64_t late_ms;
@@ -297,7 +297,7 @@ WR_CHECKED int engine_foreign_start(engine *e, wr_err *err); /* after the ledger
 void engine_foreign_stop(engine *e);
 void engine_foreign_free(engine *e); /* after the ledger was closed */
 void engine_foreign_fold(engine *e, const wr_receipt *r);
-void engine_foreign_take(engine *e, msg *m); /* m stays the caller's */
+void engine_foreign_take(engine *e, msg *m);                        /* m stays the caller's */
 void engine_foreign_ask(engine *e, request *r, const json_t *body); /* answers */
 json_t *view_foreign(engine *e);
 /* sentence.c */

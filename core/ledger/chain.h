@@ -8,8 +8,8 @@
  * never a torn write. It also says from where on opening reads: the Merkle tree of the receipts
  * before, which the signed checkpoint can vouch for.
  *
- * While a crowd writes, the last segment ends in zero bytes: space laid out ahead, which makes
- * syncing cheaper. It is cut when the crowd is gone; a reader takes zero bytes from the beginning
+ * While much is written, the last segment ends in zero bytes: space laid out ahead, which makes
+ * syncing cheaper. It is cut when there is less to do; a reader takes zero bytes from the beginning
  * of a line to the end of the file for the end of the file.
  *
  * What is past the mark and not whole is torn only if a write that was cut short can leave it

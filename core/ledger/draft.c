@@ -203,6 +203,7 @@ size_t wr_draft_write(const wr_draft *d, const wr_link *link, char *out,
 {
 	static const char tail[] = ",\"hash\":\"";
 	char hex[WR_HEX_LEN];
+	WR_ASSERT(d->text);
 	wr_hex(hex, link->prev_hash, WR_HASH_LEN);
 	memcpy(out, d->text, d->seq_at);
 	memcpy(out + d->prev_at, hex, PREV_LEN);
@@ -213,7 +214,7 @@ size_t wr_draft_write(const wr_draft *d, const wr_link *link, char *out,
 	wr_leaf_hash(hash, out, len);
 	wr_hex(hex, hash, WR_HASH_LEN);
 	char *end = out + len - 1;
-	memcpy(end, tail, sizeof tail - 1);
+	memcpy(end, tail, sizeof tail - 1); /* NOLINT(bugprone-not-null-terminated-result) */
 	memcpy(end + sizeof tail - 1, hex, PREV_LEN);
 	memcpy(end + sizeof tail - 1 + PREV_LEN, "\"}\n", 3);
 	return len - 1 + WR_HASH_TAIL + 2;

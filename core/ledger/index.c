@@ -127,7 +127,8 @@ void wr_index_keep(wr_index *x, wr_index_part *part)
 static int scan_part(wr_index_part *out, const char *buf, size_t n, int64_t at, int64_t *lines,
                      wr_err *err)
 {
-	for (const char *p = buf; (p = memchr(p, '\n', n - (size_t)(p - buf))); p++) {
+	const char *p = buf, *end = buf + n;
+	for (; p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++) {
 		if (++*lines % WR_INDEX_EVERY != 0) continue;
 		if (grow(&out->at, &out->cap, out->count + 1, err)) return -1;
 		out->at[out->count++] = at + (p - buf) + 1;

@@ -109,9 +109,8 @@ int wr_ledger_submit(wr_ledger *l, json_t **drafts, size_t count, int64_t epoch,
 	if (rc)
 		wr_unit_free(u);
 	else if (!l->threads)
-		work_at_once(l);
-	/* The analyzer does not see that the list holds it then. */
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
+		/* The analyzer does not see that the list holds it. */
+		work_at_once(l); /* NOLINT(clang-analyzer-unix.Malloc) */
 	return rc;
 }
 

@@ -25,8 +25,9 @@
 #define WR_KEEP_MS          500               /* between two marks while busy */
 #define WR_BATCH_BYTES      ((size_t)4 << 20) /* one fdatasync covers about this much at most */
 #define WR_BELLS            8
-#define WR_SETTLE_S         1 /* after this long without work nothing is laid out */
-#define WR_CROWD            8 /* units in a batch that make it worth laying out … */
+#define WR_SETTLE_S         1   /* with fewer batches than that in so long … */
+#define WR_BUSY             100 /* … nothing stays laid out */
+#define WR_CROWD            8   /* units in a batch that make it worth laying out … */
 #define WR_LAID             ((int64_t)1 << 20) /* … so much space ahead */
 
 /* Up to where everything is known to be on the disk. */
@@ -85,6 +86,8 @@ struct wr_ledger {
 	size_t queued, wanted;
 	uint32_t cohort; /* of what is queued now */
 	bool writing;    /* somebody is: all of the writer's own is theirs */
+	int64_t recent;  /* batches since the writer looked */
+	bool spare;      /* space is laid out */
 	bool checkpoint_due, closing;
 	bool keeper_idle; /* it waits for the first thing to do */
 	bool failed;
@@ -101,11 +104,12 @@ struct wr_ledger {
 	/* … to here */
 
 	/* the writer's own */
-	int fd;          /* of the segment being written, -1: none open */
-	int64_t segment; /* its first seq */
-	int64_t bytes;   /* written to it */
-	int64_t laid;    /* its size: what is beyond `bytes` is zeros laid out ahead */
-	wr_range tree;   /* of what is durable */
+	int fd;                     /* of the segment being written, -1: none open */
+	int64_t segment;            /* its first seq */
+	int64_t bytes;              /* written to it */
+	int64_t batches, window_ms; /* how many since when */
+	int64_t laid;               /* its size: what is beyond `bytes` is zeros laid out ahead */
+	wr_range tree;              /* of what is durable */
 	wr_batch *batch;
 
 	/* the keeper's own */

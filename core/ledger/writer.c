@@ -1,7 +1,7 @@
 /* writer.c: group commit, segments, checkpoints, and what happens when the disk says no.
  *
- * While many write, space is laid out ahead in the segment (chain.h): a sync that need not record a
- * new length costs half. The writer thread cuts it off when it has nothing to do.
+ * While much is written, space is laid out ahead in the segment (chain.h): a sync that need not
+ * record a new length costs half. The writer thread cuts it off when there is little to do.
  *
  * A batch is what was queued while the last one was being synced. Its receipts get their seq, time
  * and hash here; what goes to one segment goes out in one write, one fdatasync covers the batch,
@@ -288,8 +288,12 @@ static void advance(wr_ledger *l, wr_batch *b, size_t upto)
 	l->durable.bytes = at;
 	l->why = (wr_err){0};
 	bool wake = l->keeper_idle || l->note_urgent;
+	bool spare = l->laid > l->bytes, first_spare = spare && !l->spare;
+	l->spare = spare;
+	l->recent++;
 	(void)pthread_mutex_unlock(&l->mutex);
 	if (wake) (void)pthread_cond_signal(&l->care);
+	if (first_spare) (void)pthread_cond_signal(&l->work); /* somebody has to cut it some time */
 	b->durable_lines = upto;
 }
 
@@ -314,12 +318,22 @@ static int write_lines(wr_ledger *l, wr_batch *b, size_t from, size_t to, wr_err
 	return 0;
 }
 
-/* Many write: the next syncs shall be cheap. Where there is no room for that, there may be for
- * receipts. */
+static bool busy(wr_ledger *l, const wr_batch *b)
+{
+	int64_t now_ms = wr_mono_ms(&l->clock);
+	if (now_ms - l->window_ms >= WR_SETTLE_S * 1000) {
+		l->window_ms = now_ms;
+		l->batches = 0;
+	}
+	return b->unit_count >= l->crowd || ++l->batches >= WR_BUSY;
+}
+
+/* There is much to write: the next syncs shall be cheap. Where there is no room for that, there may
+ * be for receipts. */
 static int lay_out(wr_ledger *l, const wr_batch *b, wr_err *err)
 {
 	static const char zeros[1 << 16];
-	if (b->unit_count < l->crowd || l->laid - l->bytes >= l->lay / 8) return 0;
+	if (!busy(l, b) || l->laid - l->bytes >= l->lay / 8) return 0;
 	for (int64_t left = l->lay; left > 0;) {
 		size_t len = left < (int64_t)sizeof zeros ? (size_t)left : sizeof zeros;
 		left -= (int64_t)len;
@@ -582,23 +596,30 @@ void wr_writer_settle(wr_ledger *l)
 	if (cut_back(l, &cutting)) give_up(l, &cutting, true);
 }
 
-/* Call with the mutex held. */
+/* Call with the mutex held. Space stays laid out as long as there is a lot to write. */
 static void wait_for_work(wr_ledger *l)
 {
 	struct timespec until;
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += WR_SETTLE_S;
 	while (l->writing || (!l->first && !l->checkpoint_due && !l->closing)) {
-		if (l->writing || l->fd < 0 || l->laid == l->bytes) {
+		if (!l->spare) {
 			(void)pthread_cond_wait(&l->work, &l->mutex);
-		} else if (pthread_cond_timedwait(&l->work, &l->mutex, &until) == ETIMEDOUT &&
-		           !l->writing) {
-			l->writing = true;
-			(void)pthread_mutex_unlock(&l->mutex);
-			wr_writer_settle(l);
-			(void)pthread_mutex_lock(&l->mutex);
-			l->writing = false;
+			continue;
 		}
+		if (pthread_cond_timedwait(&l->work, &l->mutex, &until) != ETIMEDOUT) continue;
+		(void)clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += WR_SETTLE_S;
+		bool busy = l->recent >= WR_BUSY;
+		if (l->writing) continue;
+		l->recent = 0;
+		if (busy) continue;
+		l->writing = true;
+		l->spare = false;
+		(void)pthread_mutex_unlock(&l->mutex);
+		wr_writer_settle(l);
+		(void)pthread_mutex_lock(&l->mutex);
+		l->writing = false;
 	}
 }
 
