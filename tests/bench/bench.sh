@@ -12,4 +12,4 @@ build=$(cd "$1" && pwd)
 (cd "$(dirname "$0")/../engine" && /usr/bin/python3 load.py "$build")
 # Every single bit of a ledger of 200 receipts, flipped: minutes, so the unit tests take every 17th.
 make --no-print-directory -C "$(dirname "$0")/../.." BUILD="$build" "$build/unit/ledger/test_flips" >/dev/null
-WR_FLIPS=all "$build/unit/ledger/test_flips" 2>/dev/null | grep bits
+WR_FLIPS=all "$build/unit/ledger/test_flips" 2>&1 | grep bits
