@@ -221,7 +221,7 @@ static void test_live(void **state)
 	writer w = {.l = must_open(&lo, NULL)};
 	must_append(w.l, 0);
 	assert_int_equal(pthread_create(&thread, NULL, write_on, &w), 0);
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < 20 || seen < 50; i++) {
 		wr_export_report r;
 		wr_verify_report v;
 		wr_export_opts o = opts_of("l", "ex");
@@ -238,7 +238,6 @@ static void test_live(void **state)
 	w.stop = true;
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	wr_ledger_close(w.l);
-	assert_true(seen > 1);
 }
 
 /* ---- manifests ---- */
