@@ -40,6 +40,7 @@
 #define TEXT_KEPT   ((size_t)1 << 20)
 #define POOL        640 /* random bytes for 64 ids at once: one system call */
 #define PRIORITY    (-5)
+#define SECTOR      512    /* laid out space ends at one's beginning, as unwritten pages do */
 #define GATHER_NS   150000 /* the most that a crowd is waited for; a sync takes longer */
 
 typedef struct batch_line {
@@ -334,7 +335,7 @@ static int lay_out(wr_ledger *l, const wr_batch *b, wr_err *err)
 {
 	static const char zeros[1 << 16];
 	if (!busy(l, b) || l->laid - l->bytes >= l->lay / 8) return 0;
-	for (int64_t left = l->lay; left > 0;) {
+	for (int64_t left = l->lay - l->laid % SECTOR; left > 0;) {
 		size_t len = left < (int64_t)sizeof zeros ? (size_t)left : sizeof zeros;
 		left -= (int64_t)len;
 		if (wr_fs_write_at(&l->fs, l->fd, zeros, len, (off_t)l->laid) == 0) {
@@ -349,9 +350,21 @@ static int lay_out(wr_ledger *l, const wr_batch *b, wr_err *err)
 	return 0;
 }
 
+/* The locks keep other engines away, unless somebody takes them away. Then two would write one
+ * chain, and the older one must be the one that stops (law 4). */
+static bool is_ours(const wr_ledger *l, wr_err *err)
+{
+	struct stat st;
+	if (l->fd < 0 || fstat(l->fd, &st) || (st.st_size == l->laid && st.st_nlink > 0)) return true;
+	(void)wr_fail(err, WR_E_CONFLICT, "%s: somebody else %s segment %lld: we stop writing",
+	              l->chain, st.st_nlink > 0 ? "wrote to" : "removed", (long long)l->segment);
+	return false;
+}
+
 static int cut_laid(wr_ledger *l, wr_err *err)
 {
 	if (l->fd < 0 || l->laid == l->bytes) return 0;
+	if (!is_ours(l, err)) return -1;
 	if (l->fs.truncate(l->fs.ctx, l->fd, (off_t)l->bytes))
 		return wr_fs_fail(err, "truncate in", l->chain_dir);
 	l->laid = l->bytes;
@@ -425,17 +438,6 @@ static void give_up(wr_ledger *l, const wr_err *why, bool for_good)
 	       for_good ? "; no more receipts until a restart" : "");
 }
 
-/* The locks keep other engines away, unless somebody takes them away. Then two would write one
- * chain, and the older one must be the one that stops (law 4). */
-static bool is_ours(const wr_ledger *l, wr_err *err)
-{
-	struct stat st;
-	if (l->fd < 0 || fstat(l->fd, &st) || (st.st_size == l->laid && st.st_nlink > 0)) return true;
-	(void)wr_fail(err, WR_E_CONFLICT, "%s: somebody else %s segment %lld: we stop writing",
-	              l->chain, st.st_nlink > 0 ? "wrote to" : "removed", (long long)l->segment);
-	return false;
-}
-
 static wr_append_status commit(wr_ledger *l, wr_batch *b, wr_err *err)
 {
 	if (!is_ours(l, err)) {
@@ -445,6 +447,10 @@ static wr_append_status commit(wr_ledger *l, wr_batch *b, wr_err *err)
 	for (int attempt = 0;; attempt++) {
 		wr_err cutting = {0};
 		if (write_batch(l, b, err) == 0) return WR_APPEND_DONE;
+		if (err->code == WR_E_CONFLICT) {
+			give_up(l, err, true);
+			return WR_APPEND_CONFLICT;
+		}
 		if (cut_back(l, &cutting)) {
 			(void)wr_err_wrap(&cutting, "after \"%s\"", err->msg);
 			*err = cutting;
@@ -592,6 +598,10 @@ void wr_writer_settle(wr_ledger *l)
 {
 	wr_err err = {0}, cutting = {0};
 	if (cut_laid(l, &err) == 0) return;
+	if (err.code == WR_E_CONFLICT) {
+		give_up(l, &err, true);
+		return;
+	}
 	wr_log(WR_LOG_WARN, "ledger", "%s: %s; going on in a new segment", l->chain, err.msg);
 	if (cut_back(l, &cutting)) give_up(l, &cutting, true);
 }
