@@ -18,9 +18,9 @@
 #include "warroom/io.h"
 #include "warroom/json.h"
 #include "warroom/ledger.h"
-#include "warroom/verify.h"
 #include "warroom/sshsig.h"
 #include "warroom/text.h"
+#include "warroom/verify.h"
 
 typedef struct approval {
 	char principal[64], plan_hash[72];
@@ -233,13 +233,16 @@ static bool field_is_one_of(const wr_receipt *r, const char *key, const char *co
 	return false;
 }
 
-static bool is_guarded(const wr_receipt *r)
+/* As the engine judges it; a kind that it has not, or none at all, is no way around. */
+static bool is_guarded(const wr_receipt *r, bool undo)
 {
-	static const char *const kinds[] = {"http", "exec", "traffic", NULL};
+	static const char *const harmless[] = {"wait", "soak", "manual", "notify", NULL};
+	static const char *const calls[] = {"http", "exec", NULL};
 	static const char *const looking[] = {"prove", "verify", "announce", NULL};
 	static const char *const idempotent[] = {"idempotent", NULL};
 	if (wr_receipt_bool(r, "guarded", false)) return true;
-	if (!field_is_one_of(r, "kind", kinds)) return false;
+	if (field_is_one_of(r, "kind", harmless)) return false;
+	if (undo || !field_is_one_of(r, "kind", calls)) return true;
 	return !field_is_one_of(r, "phase", looking) || !field_is_one_of(r, "class", idempotent);
 }
 
@@ -287,7 +290,7 @@ static int note_begun(wr_authorise *a, const char *operation, const char *hash, 
 static int see_intent(wr_authorise *a, const wr_receipt *r, bool stale, char *why, size_t why_size)
 {
 	char operation[256], hash[128], step[128], shown[64], what[96];
-	bool undo = wr_receipt_bool(r, "undo", false), guarded = is_guarded(r);
+	bool undo = wr_receipt_bool(r, "undo", false), guarded = is_guarded(r, undo);
 	(void)wr_receipt_str(r, "step", step, sizeof step);
 	(void)snprintf(what, sizeof what, "guarded step %s", wr_sanitise_to(shown, sizeof shown, step));
 	if (!whole(r, "operation_id", operation, sizeof operation) ||
