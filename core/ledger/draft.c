@@ -214,9 +214,12 @@ size_t wr_draft_write(const wr_draft *d, const wr_link *link, char *out,
 	wr_leaf_hash(hash, out, len);
 	wr_hex(hex, hash, WR_HASH_LEN);
 	char *end = out + len - 1;
-	memcpy(end, tail, sizeof tail - 1); /* NOLINT(bugprone-not-null-terminated-result) */
+	memcpy(end, tail, sizeof tail - 1);
 	memcpy(end + sizeof tail - 1, hex, PREV_LEN);
-	memcpy(end + sizeof tail - 1 + PREV_LEN, "\"}\n", 3);
+	end += sizeof tail - 1 + PREV_LEN;
+	end[0] = '"';
+	end[1] = '}';
+	end[2] = '\n';
 	return len - 1 + WR_HASH_TAIL + 2;
 }
 

@@ -106,12 +106,9 @@ int wr_ledger_submit(wr_ledger *l, json_t **drafts, size_t count, int64_t epoch,
 	(void)pthread_mutex_lock(&l->mutex);
 	int rc = enqueue(l, u, err);
 	(void)pthread_mutex_unlock(&l->mutex);
-	if (rc)
-		wr_unit_free(u);
-	else if (!l->threads)
-		/* The analyzer does not see that the list holds it. */
-		work_at_once(l); /* NOLINT(clang-analyzer-unix.Malloc) */
-	return rc;
+	if (rc) wr_unit_free(u);
+	if (rc == 0 && !l->threads) work_at_once(l);
+	return rc; /* NOLINT(clang-analyzer-unix.Malloc): the list holds it */
 }
 
 /* ---- append ---- */
