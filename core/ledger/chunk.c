@@ -131,6 +131,17 @@ static size_t first_line(const wr_chunk *k)
 	return newline < k->len ? newline + 1 : k->len;
 }
 
+/* Laid out space: zero bytes from `at` on, as far as this chunk goes. */
+static bool blank(const wr_chunk *k, size_t at)
+{
+	size_t end = (size_t)(k->to - k->base);
+	if (end > k->len) end = k->len;
+	if (at >= end || k->buf[1 + at] != '\0') return false;
+	for (size_t i = at; i < end; i++)
+		if (k->buf[1 + i] != '\0') return false;
+	return true;
+}
+
 static int check_lines(wr_chunk *k, wr_err *err)
 {
 	const wr_part *part = &k->parts->items[k->part];
@@ -138,8 +149,13 @@ static int check_lines(wr_chunk *k, wr_err *err)
 	const wr_quick_line *before = NULL;
 	unsigned turn = 0;
 	bool any = false;
-	size_t at = first_line(k), end;
+	size_t at = first_line(k), end, first = (size_t)(k->at - k->base);
+	if (blank(k, first)) at = first;
 	for (; k->base + (int64_t)at < k->to && at < k->len; at = end + 1) {
+		if (blank(k, at)) {
+			k->blank_at = k->base + (int64_t)at;
+			return 0;
+		}
 		end = find_newline(k, at);
 		if (end == k->len) {
 			if (read_to(k, k->base + (int64_t)at + (int64_t)WR_LINE_MAX + 2, err)) return -1;
@@ -175,7 +191,7 @@ int wr_chunk_read(wr_chunk *k, wr_err *err)
 	k->base = inside ? k->at - 1 : k->at;
 	k->len = k->row_count = k->range_count = 0;
 	k->bad = k->dense = k->begins_good = k->ends_good = false;
-	k->tail_at = -1;
+	k->tail_at = k->blank_at = -1;
 	k->quick.chain = k->check->chain;
 	k->quick.chain_len = strlen(k->check->chain);
 	if (open_part(k, err)) return -1;

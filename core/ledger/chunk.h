@@ -48,6 +48,7 @@ typedef struct wr_chunk {
 	size_t range_count; /* each but the first begins at a checkpoint or at `want` */
 	bool dense;         /* too many of these: the ranges are worth nothing */
 	int64_t tail_at;    /* the file's end is an unfinished line there; -1: it is not */
+	int64_t blank_at;   /* from there on, where a line begins, it is all zero bytes; -1 */
 } wr_chunk;
 
 WR_CHECKED int wr_chunk_init(wr_chunk *k, size_t chunk_bytes, wr_err *err);

@@ -34,6 +34,7 @@ typedef struct pass {
 	uint8_t last_hash[WR_HASH_LEN];
 	int64_t part_seq, part_line; /* of the part's first receipt */
 	bool part_began;
+	bool blank; /* the part has ended in laid out space */
 } pass;
 
 /* ---- parts ---- */
@@ -184,7 +185,9 @@ static int join(pass *p, wr_chunk *k, wr_err *err)
 {
 	wr_check *c = p->check;
 	bool linked = k->row_count > 0 && follows(p, k);
-	if (k->bad) p->clean = false;
+	if (k->first) p->blank = false;
+	if (k->bad || (p->blank && k->to > k->at && k->blank_at != k->at)) p->clean = false;
+	if (k->blank_at >= 0) p->blank = true;
 	if (k->first && p->clean) begin_part(p, k);
 	if (k->row_count > 0) {
 		/* Where a reading begins in the middle, the first link is taken as it is. */
