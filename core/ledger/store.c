@@ -107,8 +107,9 @@ int wr_ledger_submit(wr_ledger *l, json_t **drafts, size_t count, int64_t epoch,
 	int rc = enqueue(l, u, err);
 	(void)pthread_mutex_unlock(&l->mutex);
 	if (rc) wr_unit_free(u);
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the list holds it */
 	if (rc == 0 && !l->threads) work_at_once(l);
-	return rc; /* NOLINT(clang-analyzer-unix.Malloc): the list holds it */
+	return rc;
 }
 
 /* ---- append ---- */
