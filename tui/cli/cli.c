@@ -232,8 +232,11 @@ int cli_usage(const cli *c, const char *fmt, ...)
 
 int cli_error(const cli *c, const wr_err *err)
 {
-	char clean[sizeof err->msg];
-	wr_sanitise_to(clean, sizeof clean, err->msg);
+	/* Lines stay: some messages quote the end of a log. */
+	wr_buf b = WR_BUF_INIT(8 * sizeof err->msg);
+	wr_sanitise(&b, err->msg, strlen(err->msg), true);
+	const char *clean = wr_buf_cstr(&b);
+	if (b.len && b.data[b.len - 1] == '\n') b.data[--b.len] = '\0';
 	if (c->json) {
 		json_t *j =
 		    json_pack("{s:{s:s, s:s}}", "error", "code", wr_err_name(err->code), "message", clean);
@@ -245,6 +248,7 @@ int cli_error(const cli *c, const wr_err *err)
 		fprintf(stderr, "warroom: %s%s\n", clean,
 		        lost ? " For another engine say --config FILE or --socket PATH." : "");
 	}
+	wr_buf_free(&b);
 	if (err->code == WR_E_UNAVAILABLE) return EXIT_UNREACHABLE;
 	return err->code == WR_E_INVALID || err->code == WR_E_NOT_FOUND || err->code == WR_E_IO
 	           ? EXIT_USAGE
