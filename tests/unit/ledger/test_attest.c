@@ -168,6 +168,7 @@ static void since(void **state)
 		assert_true(report.ok && report.checked >= COUNT - from);
 	}
 	const wr_verify_opts beyond = {.since_seq = COUNT}, late = {.since_us = T0 * 2};
+	wr_verify_free(&report);
 	assert_int_equal(wr_ledger_verify_with(test_dir, &beyond, &report, &err), -1);
 	assert_int_equal(err.code, WR_E_NOT_FOUND);
 	check_with(test_dir, &late);
