@@ -376,6 +376,20 @@ void wr_check_short(wr_check *c, const wr_line *line, int64_t number, int64_t fi
 	bad_line(c, line);
 }
 
+void wr_check_file_end(wr_check *c, const wr_lines *lines, int64_t left, bool last)
+{
+	if (left > 0 && !last)
+		wr_check_anomaly(c, WR_AN_CORRUPT, place_of_bad(c), lines->number + 1, lines->offset,
+		                 "expected the end of the file, found %lld bytes without a receipt",
+		                 (long long)left);
+	bool empty = lines->number == 0 && c->segment >= 0 && c->expect >= 0;
+	if (!empty || c->segment == c->expect || explained(c, c->segment)) return;
+	wr_check_anomaly(
+	    c, WR_AN_CORRUPT, -1, 1, 0,
+	    "the file's name says seq %lld, expected seq %lld, and there is no receipt in it",
+	    (long long)c->segment, (long long)c->expect);
+}
+
 void wr_check_end(wr_check *c)
 {
 	const wr_attest *a = &c->attest;

@@ -50,6 +50,8 @@ WR_CHECKED int wr_check_line(wr_check *c, const wr_line *line, int64_t number, w
 void wr_check_torn(wr_check *c, const wr_line *line, int64_t number, int64_t bytes);
 /* wr_check_short takes an unfinished line of a file that once was longer. */
 void wr_check_short(wr_check *c, const wr_line *line, int64_t number, int64_t file_bytes);
+/* wr_check_file_end comes after a file's last line: `left` bytes behind it are zero, or gone. */
+void wr_check_file_end(wr_check *c, const wr_lines *lines, int64_t left, bool last);
 /* wr_check_end compares with the mark what was there. */
 void wr_check_end(wr_check *c);
 /* wr_check_authorise: was this step allowed? Says so if not. -1: out of memory. */

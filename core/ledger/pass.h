@@ -23,6 +23,9 @@ typedef struct wr_parts {
 	wr_part *items;
 	size_t count;
 	int64_t at, line; /* where to begin in the first: byte, and lines before it */
+	bool known;       /* … and the receipt before that: the next seq, and its hash */
+	int64_t seq;
+	uint8_t tip[WR_HASH_LEN];
 	const char *ledger_dir;
 } wr_parts;
 

@@ -6,6 +6,7 @@
  * last line is left out while somebody writes. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,7 @@ typedef struct subject {
 	wr_err mark_err, note_err;
 	wr_buf note; /* the file `checkpoint` */
 	bool have_note;
+	bool end_only; /* nothing is left of it from `since` on: is it as long as it was? */
 } subject;
 
 static void tell(run *v, int64_t bytes)
@@ -82,6 +84,17 @@ static int take_line(run *v, wr_check *c, const wr_parts *parts, size_t i, const
 	return wr_check_line(c, line, number, err);
 }
 
+/* What the lines end before: zero bytes, which are a torn end in the last file alone. */
+static void check_rest(wr_check *c, const wr_parts *parts, size_t i, const wr_lines *lines)
+{
+	const wr_line rest = {.at = lines->offset};
+	int64_t left = parts->items[i].size - lines->offset;
+	bool last = i + 1 == parts->count;
+	wr_check_file_end(c, lines, left, last);
+	if (last && left > 0 && wr_past_mark(c, rest.at) && !wr_part_live(parts, i))
+		wr_check_torn(c, &rest, lines->number + 1, left);
+}
+
 static int read_part(run *v, wr_check *c, const wr_parts *parts, size_t i, wr_err *err)
 {
 	char path[PATH_MAX];
@@ -106,6 +119,7 @@ static int read_part(run *v, wr_check *c, const wr_parts *parts, size_t i, wr_er
 			rc = wr_fail(err, WR_E_CANCELLED, "verify: cancelled");
 		if (rc) break;
 	}
+	if (rc == 0) check_rest(c, parts, i, &lines);
 	wr_lines_close(&lines);
 	return rc < 0 ? wr_err_wrap(err, "%s", path) : 0;
 }
@@ -123,6 +137,43 @@ static int read_carefully(run *v, wr_check *c, const wr_parts *parts, wr_err *er
 
 /* ---- one chain ---- */
 
+/* A .jsonl file that is no segment: somebody may take it for receipts. */
+static int only_strays(const struct dirent *e)
+{
+	size_t len = strlen(e->d_name);
+	return len >= 6 && strcmp(e->d_name + len - 6, ".jsonl") == 0 && e->d_name[0] != '.' &&
+	       wr_segment_seq(e->d_name) < 0;
+}
+
+static int say_strays(wr_check *c, const char *dir, wr_err *err)
+{
+	const wr_attest_place at = {.seq = -1, .line = 1};
+	struct dirent **strays;
+	char shown[sizeof c->file];
+	int n = scandir(dir, &strays, only_strays, alphasort);
+	if (n < 0) return wr_fs_fail(err, "open directory", dir);
+	for (int i = 0; i < n; i++) {
+		wr_chain_check_file(c, wr_sanitise_to(shown, sizeof shown, strays[i]->d_name), -1);
+		wr_check_aside(c, WR_AN_CORRUPT, &at,
+		               "expected segments, named by their first seq, found another file");
+		free(strays[i]);
+	}
+	free(strays);
+	return 0;
+}
+
+/* Whoever names the key wants to know what it signed. */
+static void want_attested(const run *v, wr_check *c, const subject *s)
+{
+	bool from_inside = v->opts.since_seq > 0 || v->opts.since_us > 0;
+	if (!v->opts.engine_pub || !s->whole || from_inside || !c->ok) return;
+	if (c->expect <= 0 || c->attest.last >= 0) return;
+	wr_chain_check_file(c, WR_CHECKPOINT_NAME, -1);
+	wr_check_anomaly(c, WR_AN_CORRUPT, -1, 1, 0,
+	                 "expected a checkpoint signed with the given key, found none in %lld receipts",
+	                 (long long)c->expect);
+}
+
 static int begin_check(run *v, wr_check *c, const subject *s, wr_err *err)
 {
 	char shown[256];
@@ -135,7 +186,13 @@ static int begin_check(run *v, wr_check *c, const subject *s, wr_err *err)
 	}
 	c->expect = s->whole && !from_inside ? 0 : -1;
 	c->tip_count = c->expect == 0 ? 1 : 0;
+	if (s->parts.known) {
+		c->expect = s->parts.seq;
+		memcpy(c->tips[0], s->parts.tip, WR_HASH_LEN);
+		c->tip_count = 1;
+	}
 	c->mark = s->mark;
+	if (s->whole && say_strays(c, s->parts.dir, err)) return -1;
 	if (s->mark_err.code) {
 		wr_chain_check_file(c, WR_MARK_NAME, -1);
 		wr_check_anomaly(c, WR_AN_CORRUPT, -1, 1, 0, "%s",
@@ -183,6 +240,21 @@ static int check_carefully(run *v, wr_check *c, const subject *s, wr_suspects *s
 	return read_carefully(v, c, &s->parts, err);
 }
 
+/* Only the last segment has space laid out behind its receipts. */
+static bool ends_in_lines(const wr_parts *p)
+{
+	bool all = true;
+	for (size_t i = 0; all && i + 1 < p->count; i++) {
+		char path[PATH_MAX], end = '\0';
+		wr_err ignored;
+		if (p->items[i].size == 0 || wr_part_path(p, i, path, &ignored)) continue;
+		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		all = fd >= 0 && pread(fd, &end, 1, (off_t)p->items[i].size - 1) == 1 && end == '\n';
+		if (fd >= 0) (void)close(fd);
+	}
+	return all;
+}
+
 static int check_subject(run *v, const subject *s, wr_err *err)
 {
 	const wr_verify_report before = *v->report;
@@ -196,12 +268,17 @@ static int check_subject(run *v, const subject *s, wr_err *err)
 	wr_suspects *suspects = wr_suspects_new(v->opts.suspects_max);
 	int rc = suspects ? begin_check(v, &c, s, err) : wr_fail(err, WR_E_NOMEM, "verify: no memory");
 	if (rc == 0) rc = wr_pass(&c, &s->parts, &opts, suspects, &clean, err);
+	clean = rc == 0 && clean && ends_in_lines(&s->parts);
 	if (rc == 0 && !clean) {
 		wr_check_free(&c);
 		forget(v->report, &before);
 		rc = check_carefully(v, &c, s, suspects, err);
 	}
-	if (rc == 0) keep_chain_report(v, &c);
+	if (rc == 0) want_attested(v, &c, s);
+	if (rc == 0 && s->end_only && c.ok)
+		v->skipped++;
+	else if (rc == 0)
+		keep_chain_report(v, &c);
 	wr_check_free(&c);
 	wr_suspects_free(suspects);
 	return rc;
@@ -215,10 +292,11 @@ static bool begins_here(const run *v, const wr_receipt *r)
 	return v->opts.since_us > 0 ? r->timestamp_us >= v->opts.since_us : r->seq >= v->opts.since_seq;
 }
 
-/* Looks for the first such receipt in part i: 1 found, its place in *at and *line; 0 not there.
- * `first_only`: looks at its first receipt alone. */
-static int look_in(const run *v, const wr_parts *p, size_t i, bool first_only, int64_t *at,
-                   int64_t *before, wr_err *err)
+/* Looks for the first such receipt in part i: 1 found, 0 not there. What is between it and the
+ * receipt before belongs to what is checked: *before is that receipt's end. `first_only`: looks at
+ * its first receipt alone. */
+static int look_in(const run *v, const wr_parts *p, size_t i, bool first_only, wr_parts *before,
+                   wr_err *err)
 {
 	char path[PATH_MAX];
 	wr_lines lines;
@@ -234,35 +312,37 @@ static int look_in(const run *v, const wr_parts *p, size_t i, bool first_only, i
 		                             : WR_RF_NOT_CANONICAL;
 		if (fault != WR_RF_OK) continue;
 		found = begins_here(v, &r);
-		*at = line.at;
-		*before = lines.number - 1;
 		if (first_only) break;
+		if (found) continue;
+		before->at = line.at + line.bytes;
+		before->line = lines.number;
+		before->known = true;
+		before->seq = r.seq + 1;
+		memcpy(before->tip, r.hash, WR_HASH_LEN);
 	}
 	wr_lines_close(&lines);
 	return rc < 0 ? -1 : found;
 }
 
-/* Leaves out what is before `since`: 1 if anything is left. */
+/* Leaves out what is before `since`: 1 if anything is left, 0 if that is only the end. */
 static int skip_before(const run *v, wr_parts *p, wr_err *err)
 {
 	if (v->opts.since_seq <= 0 && v->opts.since_us <= 0) return 1;
-	int64_t at = 0, line = 0;
 	size_t i = p->count;
 	while (i > 0) { /* the last part that begins before it */
-		int rc = look_in(v, p, i - 1, true, &at, &line, err);
+		int rc = look_in(v, p, i - 1, true, p, err);
 		if (rc < 0) return -1;
 		if (rc == 0) break;
 		i--;
 	}
-	int rc = i > 0 ? look_in(v, p, i - 1, false, &at, &line, err) : 0;
+	int rc = i > 0 ? look_in(v, p, i - 1, false, p, err) : 0;
 	if (rc < 0) return -1;
-	size_t from = rc ? i - 1 : i;
-	if (from == p->count) return 0;
+	bool inside = rc > 0 || i == p->count;
+	size_t from = inside && i > 0 ? i - 1 : i;
 	memmove(p->items, p->items + from, (p->count - from) * sizeof *p->items);
 	p->count -= from;
-	p->at = rc ? at : 0;
-	p->line = rc ? line : 0;
-	return 1;
+	if (!inside) p->at = p->line = 0;
+	return rc > 0 || i < from + p->count;
 }
 
 /* ---- chains ---- */
@@ -271,6 +351,17 @@ static int64_t size_of(const char *path)
 {
 	struct stat st;
 	return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
+}
+
+/* A segment that its engine took back is empty. */
+static int size_of_segment(const char *path, int64_t *size, wr_err *err)
+{
+	struct stat st;
+	*size = 0;
+	if (lstat(path, &st)) return errno == ENOENT ? 0 : wr_fs_fail(err, "examine", path);
+	if (!S_ISREG(st.st_mode)) return wr_fail(err, WR_E_INVALID, "%s: not a regular file", path);
+	*size = (int64_t)st.st_size;
+	return 0;
 }
 
 static int list_parts(wr_parts *p, wr_err *err)
@@ -286,7 +377,7 @@ static int list_parts(wr_parts *p, wr_err *err)
 		p->items[i].segment = seqs[i];
 		p->count = i + 1;
 		rc = wr_part_path(p, i, path, err);
-		if (rc == 0) p->items[i].size = size_of(path);
+		if (rc == 0) rc = size_of_segment(path, &p->items[i].size, err);
 	}
 	free(seqs);
 	return rc;
@@ -296,9 +387,8 @@ static int check_left(run *v, subject *s, wr_err *err)
 {
 	int left = skip_before(v, &s->parts, err);
 	if (left < 0) return -1;
-	if (left) return check_subject(v, s, err);
-	v->skipped++;
-	return 0;
+	s->end_only = left == 0;
+	return check_subject(v, s, err);
 }
 
 /* `chain` NULL: the directory's place does not say. */
@@ -331,28 +421,38 @@ static int check_one_file(run *v, const char *path, const char *ledger_dir, wr_e
 
 /* ---- finding chains ---- */
 
-static bool is_chain_dir(const char *dir, int64_t *bytes)
+static bool has_file(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	wr_err err;
+	return wr_path_join(path, sizeof path, dir, name, &err) == 0 && lstat(path, &st) == 0 &&
+	       !S_ISDIR(st.st_mode);
+}
+
+/* 1: it is, even if its mark or its checkpoint is all that is left; -1: who can tell? */
+static int is_chain_dir(const char *dir, int64_t *bytes, wr_err *err)
 {
 	int64_t *seqs;
 	size_t count;
 	char path[PATH_MAX], name[WR_SEGMENT_NAME_LEN];
 	struct stat st;
-	wr_err err;
-	if (wr_segment_list(dir, &seqs, &count, &err)) return false;
+	if (stat(dir, &st)) return wr_fs_fail(err, "examine", dir);
+	if (!S_ISDIR(st.st_mode)) return 0;
+	if (wr_segment_list(dir, &seqs, &count, err)) return -1;
 	for (size_t i = 0; i < count; i++) {
 		wr_segment_name(name, seqs[i]);
-		if (wr_path_join(path, sizeof path, dir, name, &err) == 0) *bytes += size_of(path);
+		if (wr_path_join(path, sizeof path, dir, name, err) == 0) *bytes += size_of(path);
 	}
 	free(seqs);
-	if (count) return true;
-	return wr_path_join(path, sizeof path, dir, WR_MARK_NAME, &err) == 0 && stat(path, &st) == 0 &&
-	       S_ISREG(st.st_mode);
+	return count || has_file(dir, WR_MARK_NAME) || has_file(dir, WR_CHECKPOINT_NAME);
 }
 
+/* What a symbolic link leads to is verified as well: the engine follows it. */
 static int only_dirs(const struct dirent *e)
 {
 	return e->d_name[0] != '.' && strlen(e->d_name) < 64 &&
-	       (e->d_type == DT_DIR || e->d_type == DT_UNKNOWN);
+	       (e->d_type == DT_DIR || e->d_type == DT_LNK || e->d_type == DT_UNKNOWN);
 }
 
 typedef struct found {
@@ -371,7 +471,8 @@ static int add_found(found_list *list, const char *ledger, const char *chain, wr
 	found f;
 	if (wr_path_join(f.dir, sizeof f.dir, ledger, chain, err)) return -1;
 	(void)snprintf(f.chain, sizeof f.chain, "%.127s", chain);
-	if (!is_chain_dir(f.dir, &list->bytes)) return 0;
+	int is = is_chain_dir(f.dir, &list->bytes, err);
+	if (is <= 0) return is;
 	found *more = realloc(list->items, (list->count + 1) * sizeof *more);
 	if (!more) return wr_fail(err, WR_E_NOMEM, "verify: out of memory");
 	list->items = more;
@@ -454,7 +555,9 @@ static int verify_path(run *v, const char *path, wr_err *err)
 	}
 	if (!S_ISDIR(st.st_mode))
 		return wr_fail(err, WR_E_INVALID, "%s: neither a file nor a directory", path);
-	if (!is_chain_dir(real, &v->total)) return check_ledger(v, real, err);
+	int is = is_chain_dir(real, &v->total, err);
+	if (is < 0) return -1;
+	if (is == 0) return check_ledger(v, real, err);
 	if (ledger_above(ledger, real, err)) return -1;
 	return check_chain_dir(v, real, NULL, ledger, err);
 }
