@@ -195,6 +195,17 @@ ssize_t write(int fd, const void *data, size_t n)
 	if (memmem(data, n, "\"operation\":\"step_intent\"", 25)) intent = 1;
 	return next(fd, data, n);
 }
+ssize_t pwrite64(int fd, const void *data, size_t n, off64_t at)
+{
+	ssize_t (*next)(int, const void *, size_t, off64_t) =
+		(ssize_t (*)(int, const void *, size_t, off64_t))dlsym(RTLD_NEXT, "pwrite64");
+	if (memmem(data, n, "\"operation\":\"step_intent\"", 25)) intent = 1;
+	return next(fd, data, n, at);
+}
+ssize_t pwrite(int fd, const void *data, size_t n, off_t at)
+{
+	return pwrite64(fd, data, n, at);
+}
 int fdatasync(int fd)
 {
 	int (*next)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
