@@ -122,6 +122,8 @@ static int forget(engine *e, wr_err *err)
 static int read_signers(const engine *e, wr_buf *text, wr_signers *signers, wr_err *err)
 {
 	const char *path = e->cfg->allowed_signers;
+	/* No operators: an engine that only watches. Nobody can sign. */
+	if (!path || !*path) return 0;
 	int rc = wr_read_file(text, path, WR_SIGNERS_MAX, WR_NOT_WRITABLE, err);
 	if (rc == 0) rc = wr_signers_parse(signers, wr_buf_cstr(text), text->len, path, err);
 	return rc == 0 ? 0 : wr_err_wrap(err, "operators.allowed_signers");

@@ -137,8 +137,16 @@ static int audit_source(cli *c, const char *profile, const char *source)
 	wr_err err = {0};
 	wr_profile *p = wr_profile_load(profile, &found);
 	wr_findings_print(&found, stderr);
+	for (size_t i = 0; !p && c->json && i < found.count && err.code == WR_E_OK; i++) {
+		const wr_finding *x = &found.items[i];
+		if (x->is_error)
+			(void)wr_fail(&err, WR_E_INVALID, "%s:%u: %s: %s", x->file, x->line, x->key, x->text);
+	}
 	wr_findings_free(&found);
-	if (!p) return EXIT_USAGE;
+	if (!p) {
+		if (c->json) (void)cli_error(c, &err);
+		return EXIT_USAGE;
+	}
 	wr_foreign *f = wr_foreign_open(p, source, &err);
 	int code = f ? audit_with(c, f, source, &err) : EXIT_USAGE;
 	if (err.code != WR_E_OK) (void)cli_error(c, &err);
