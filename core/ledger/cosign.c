@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ledger/fs.h"
@@ -52,20 +53,34 @@ static int state_path(const state *s, char out[static PATH_MAX], const char *end
 	return n < PATH_MAX ? 0 : wr_fail(err, WR_E_LIMIT, "%.200s…: the path is too long", s->path);
 }
 
-static int state_read(state *s, const char *dir, const char *origin, wr_err *err)
+/* Nothing follows from a state that the log did not sign: one bit of its size would be enough. */
+static int state_check(const wr_cosigner *c, state *s, const char *path, wr_err *err)
 {
-	uint8_t hash[WR_HASH_LEN];
-	char name[WR_HEX_LEN], path[PATH_MAX];
 	wr_note n;
-	wr_sha256(hash, origin, strlen(origin));
-	wr_hex(name, hash, WR_HASH_LEN);
-	if (wr_path_join(s->path, sizeof s->path, dir, name, err)) return -1;
-	if (state_path(s, path, ".checkpoint", err)) return -1;
-	if (access(path, F_OK) != 0 && errno == ENOENT) return 0;
-	if (wr_read_file(&s->note, path, WR_NOTE_MAX, WR_NOT_WRITABLE, err)) return -1;
+	wr_signers_of signers;
 	if (wr_note_parse(&n, wr_buf_cstr(&s->note), s->note.len, err) ||
 	    wr_checkpoint_parse(&s->last, n.text, n.text_len, err))
 		return wr_err_wrap(err, "%s", path);
+	if (wr_log_signed(&signers, &n, s->last.origin, c->log_keys, c->log_key_count, err) == 0)
+		return 0;
+	return wr_fail(err, WR_E_CORRUPT,
+	               "%s: damaged, or signed with a former key of the log; then give that as well",
+	               path);
+}
+
+static int state_read(const wr_cosigner *c, state *s, const char *origin, wr_err *err)
+{
+	uint8_t hash[WR_HASH_LEN];
+	char name[WR_HEX_LEN], path[PATH_MAX];
+	struct stat st;
+	wr_sha256(hash, origin, strlen(origin));
+	wr_hex(name, hash, WR_HASH_LEN);
+	if (wr_path_join(s->path, sizeof s->path, c->state_dir, name, err)) return -1;
+	if (state_path(s, path, ".checkpoint", err)) return -1;
+	/* A link that leads nowhere is not nothing. */
+	if (lstat(path, &st) != 0 && errno == ENOENT) return 0;
+	if (wr_read_file(&s->note, path, WR_NOTE_MAX, WR_NOT_WRITABLE, err)) return -1;
+	if (state_check(c, s, path, err)) return -1;
 	if (strcmp(s->last.origin, origin) != 0)
 		return wr_fail(err, WR_E_CORRUPT, "%s: the state of another log", path);
 	return 0;
@@ -151,7 +166,7 @@ static wr_cosign_answer cosign(const wr_cosigner *c, state *s, wr_buf *note, cha
 	wr_checkpoint new;
 	wr_cosign_answer answer = check_log(c, note, &new, err);
 	if (answer != WR_COSIGN_DONE) return answer;
-	if (state_read(s, c->state_dir, new.origin, err)) return WR_COSIGN_FAILED;
+	if (state_read(c, s, new.origin, err)) return WR_COSIGN_FAILED;
 	answer = compare(c, s, &new, note, err);
 	if (answer == WR_COSIGN_FORK || (answer == WR_COSIGN_UNPROVEN && err->code == WR_E_CORRUPT))
 		keep_both(s, &new, note, kept, kept_size);

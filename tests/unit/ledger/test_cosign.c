@@ -294,6 +294,38 @@ static void state_first(void **state)
 	wr_buf_free(&more);
 }
 
+/* One bit of the state: "8 receipts" becomes "0 receipts", before which there is no history. And a
+ * state that leads nowhere is not one that never was. */
+static void changed_state(void **state)
+{
+	(void)state;
+	wr_err err;
+	wr_buf first, other, kept;
+	char path[800];
+	history(&first, "ledger", 8, 42);
+	assert_int_equal(ask(&first, &err), WR_COSIGN_DONE);
+	(void)snprintf(path, sizeof path, "%s", state_file());
+	slurp(&kept, path);
+	char *size = strchr(kept.data, '\n') + 1;
+	assert_int_equal(*size, '8');
+	*size ^= 8;
+	spit(path, kept.data, kept.len);
+	history(&other, "rewritten", 20, 43);
+	size_t len = other.len;
+	assert_int_equal(ask(&other, &err), WR_COSIGN_FAILED);
+	assert_int_equal(err.code, WR_E_CORRUPT);
+	assert_int_equal(other.len, len);
+	spit(path, "", 0);
+	assert_int_equal(ask(&other, &err), WR_COSIGN_FAILED);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("nowhere", path), 0);
+	assert_int_equal(ask(&other, &err), WR_COSIGN_FAILED);
+	assert_int_equal(other.len, len);
+	wr_buf_free(&first);
+	wr_buf_free(&other);
+	wr_buf_free(&kept);
+}
+
 /* The disk takes nothing: no signature, and what was there stays. */
 static void full_disk(void **state)
 {
@@ -367,7 +399,7 @@ int main(void)
 	    COSIGN_TEST(honest_growth), COSIGN_TEST(split_view),    COSIGN_TEST(same_size),
 	    COSIGN_TEST(smaller),       COSIGN_TEST(without_proof), COSIGN_TEST(unsigned_ones),
 	    COSIGN_TEST(two_logs),      COSIGN_TEST(state_first),   COSIGN_TEST(at_the_same_time),
-	    COSIGN_TEST(full_disk),
+	    COSIGN_TEST(full_disk),     COSIGN_TEST(changed_state),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
