@@ -35,7 +35,9 @@ typedef struct chain_job {
 	job *j;
 	wr_exported_chain *x;
 	const char *dir;
-	bool begun; /* a receipt was taken: the next has its place */
+	bool begun;    /* a receipt was taken: the next has its place */
+	bool skipped;  /* there are receipts before the first one taken */
+	int64_t known; /* the ledger held so many before it was read */
 } chain_job;
 
 /* ---- out ---- */
@@ -93,6 +95,20 @@ static bool wanted(const wr_since *since, const wr_receipt *r)
 	       (since->kind == WR_SINCE_SEQ ? r->seq >= since->seq : r->timestamp_us >= since->time_us);
 }
 
+/* The first one taken: was there one before it that is wanted as well? */
+static int begin(chain_job *c, const wr_receipt *r, wr_err *err)
+{
+	const wr_since *since = &c->j->opts->since;
+	bool asked = since->kind == WR_SINCE_SEQ && r->seq == since->seq;
+	if (r->seq > 0 && !c->skipped && !asked)
+		return wr_fail(err, WR_E_CORRUPT,
+		               "%s begins with seq %lld, what was before it is gone: restore it, or give "
+		               "--since %lld",
+		               c->x->chain, (long long)r->seq, (long long)r->seq);
+	c->x->first_seq = r->seq;
+	return 0;
+}
+
 static int take(chain_job *c, const wr_line *line, bool *new_file, wr_err *err)
 {
 	wr_receipt r;
@@ -110,9 +126,10 @@ static int take(chain_job *c, const wr_line *line, bool *new_file, wr_err *err)
 		               (long long)line->at, (long long)r.seq);
 	if (!c->begun && !wanted(&c->j->opts->since, &r)) {
 		x->first_seq = r.seq + 1;
+		c->skipped = true;
 		return 0;
 	}
-	if (!c->begun) x->first_seq = r.seq;
+	if (!c->begun && begin(c, &r, err)) return -1;
 	c->begun = true;
 	if (*new_file && begin_file(c, r.seq, err)) return -1;
 	*new_file = false;
@@ -204,8 +221,23 @@ static int read_checkpoint(chain_job *c, wr_buf *text)
 	    wr_note_parse(&note, text->data, text->len, &ignored) ||
 	    wr_checkpoint_parse(&cp, note.text, note.text_len, &ignored))
 		return -1;
-	c->x->checkpoint_size = cp.size;
+	c->x->checkpoint_size = c->known = cp.size;
 	return 0;
+}
+
+static void read_mark(chain_job *c)
+{
+	wr_mark mark;
+	wr_err ignored;
+	if (wr_mark_read(c->dir, &mark, &ignored) == 0 && mark.count > c->known) c->known = mark.count;
+}
+
+static int all_there(const chain_job *c, wr_err *err)
+{
+	int64_t end = c->x->first_seq + c->x->count;
+	if (end >= c->known) return 0;
+	return wr_fail(err, WR_E_CORRUPT, "%s ends with %lld receipts, it had %lld: restore it",
+	               c->x->chain, (long long)end, (long long)c->known);
 }
 
 static int export_chain(job *j, const char *chain, wr_err *err)
@@ -217,7 +249,9 @@ static int export_chain(job *j, const char *chain, wr_err *err)
 	(void)snprintf(x->chain, sizeof x->chain, "%s", chain);
 	if (wr_path_join(dir, sizeof dir, j->opts->ledger, chain, err)) return -1;
 	bool have = read_checkpoint(&c, &checkpoint) == 0;
+	read_mark(&c);
 	int rc = read_chain(&c, err);
+	if (rc == 0) rc = all_there(&c, err);
 	j->report->receipts += x->count;
 	(void)snprintf(name, sizeof name, "%s/checkpoint", chain);
 	if (rc == 0 && have && j->build && x->count)

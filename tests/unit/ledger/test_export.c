@@ -130,14 +130,56 @@ static void test_damage_is_not_exported(void **state)
 	o.since = (wr_since){.kind = WR_SINCE_SEQ, .seq = 21};
 	assert_int_equal(wr_export(&o, &r, &err), -1);
 	at[30] ^= 4;
-	text.len -= 20; /* a torn end is left out */
+	text.len -= 20; /* a torn end is left out, unless it was whole before */
 	spit(path, text.data, text.len);
+	assert_int_equal(wr_export(&o, &r, &err), -1);
+	assert_int_equal(err.code, WR_E_CORRUPT);
+	assert_int_equal(unlink(in_ledger("l", CHAIN_NAME "/head")), 0);
 	assert_int_equal(wr_export(&o, &r, &err), 0);
 	assert_int_equal(r.receipts, 18);
 	wr_export_free(&r);
 	wr_buf_free(&text);
 	wr_buf_free(&sink);
 	history_free(&h);
+}
+
+/* What the ledger was known to hold and does not hold any more is not passed over. */
+static void test_loss_is_not_exported(void **state)
+{
+	(void)state;
+	history h;
+	wr_err err = {0};
+	wr_export_report r;
+	wr_buf sink = WR_BUF_INIT(8u << 20);
+	wr_engine_key *k = history_key();
+	static const char *const gone[] = {"00000000000000000000.jsonl", "00000000000000000030.jsonl"};
+	history_init(&h, CHAIN_NAME);
+	history_grow(&h, 40, k, 20);
+	for (int i = 0; i < 4; i++) {
+		char path[640];
+		remove_tree(in_dir("l"));
+		history_ledger(&h, "l", 0, h.count, 30, k);
+		(void)snprintf(path, sizeof path, "%s/%s", in_ledger("l", CHAIN_NAME), gone[i > 0]);
+		assert_int_equal(unlink(path), 0);
+		/* Either of the two is enough. */
+		if (i == 2) assert_int_equal(unlink(in_ledger("l", CHAIN_NAME "/head")), 0);
+		if (i == 3) assert_int_equal(unlink(in_ledger("l", CHAIN_NAME "/checkpoint")), 0);
+		wr_export_opts o = opts_of("l", "ex");
+		assert_int_equal(wr_export(&o, &r, &err), -1);
+		assert_int_equal(err.code, WR_E_CORRUPT);
+		assert_int_not_equal(access(in_dir("ex"), F_OK), 0);
+		/* Who says from where on has what is behind it. */
+		o = opts_of("l", NULL);
+		o.write = collect;
+		o.ctx = &sink;
+		o.since = (wr_since){.kind = WR_SINCE_SEQ, .seq = 30};
+		int rc = wr_export(&o, &r, &err);
+		assert_int_equal(rc, i == 0 ? 0 : -1);
+		if (rc == 0) wr_export_free(&r);
+	}
+	wr_buf_free(&sink);
+	history_free(&h);
+	wr_engine_key_free(k);
 }
 
 /* ---- directories ---- */
@@ -298,6 +340,7 @@ int main(void)
 	    LEDGER_TEST(test_since),
 	    LEDGER_TEST(test_lines),
 	    LEDGER_TEST(test_damage_is_not_exported),
+	    LEDGER_TEST(test_loss_is_not_exported),
 	    LEDGER_TEST(test_directory),
 	    LEDGER_TEST(test_live),
 	    LEDGER_TEST(test_manifest),
