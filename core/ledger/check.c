@@ -170,11 +170,15 @@ static bool follows_tip(const wr_check *c, const wr_receipt *r)
 	return c->tip_count == 0;
 }
 
-static int move_on(wr_check *c, const wr_receipt *r, wr_err *err)
+static void move_on(wr_check *c, const wr_receipt *r)
 {
 	skip_to(c, r->seq + 1);
 	memcpy(c->tips[0], r->hash, WR_HASH_LEN);
 	c->tip_count = 1;
+}
+
+static int add_parent(wr_check *c, const wr_receipt *r, wr_err *err)
+{
 	if (c->suspects && !wr_suspects_parent(c->suspects, wr_hash_key(r->prev_hash))) return 0;
 	if (wr_keyset_add(&c->parents, wr_hash_key(r->prev_hash)))
 		return wr_fail(err, WR_E_NOMEM, "verify: out of memory at seq %lld", (long long)r->seq);
@@ -232,7 +236,7 @@ static int accept(wr_check *c, const wr_receipt *r, const wr_line *line, int64_t
 	c->file_began = true;
 	compare_mark(c, r, line, number);
 	attest(c, r, number, line->at);
-	if (move_on(c, r, err)) return -1;
+	move_on(c, r);
 	if (!c->broken) c->consistent = r->seq;
 	return wr_check_authorise(c, r, number, line->at, err);
 }
@@ -264,32 +268,50 @@ static int add_id(wr_check *c, const uint8_t id[static 16], uint64_t *value)
 	return 0;
 }
 
-/* The id was there before; 1: it was not, -1: out of memory. */
-static int seen_before(wr_check *c, const wr_receipt *r, const wr_line *line, int64_t number,
-                       wr_err *err)
+void wr_check_id(const wr_receipt *r, uint8_t out[static 16])
 {
-	uint8_t id[16];
-	uint64_t hash = wr_hash_key(r->hash) ? wr_hash_key(r->hash) : 1, before = hash;
 	char hex[32];
 	size_t n = 0;
 	for (const char *p = r->receipt_id; *p && n < sizeof hex; p++)
 		if (*p != '-') hex[n++] = *p;
-	int parsed = wr_unhex(id, sizeof id, hex, n);
+	int parsed = wr_unhex(out, 16, hex, n);
 	WR_ASSERT(parsed == 0);
-	int added = add_id(c, id, &before);
-	if (added < 0)
-		return wr_fail(err, WR_E_NOMEM, "verify: out of memory at seq %lld", (long long)r->seq);
-	if (added) return 1;
+}
+
+/* As wr_idset_add; *content: which of the receipts with that id came first. */
+static int remember(wr_check *c, const wr_receipt *r, uint64_t *content, wr_err *err)
+{
+	uint8_t id[16];
+	wr_check_id(r, id);
+	*content = wr_hash_key(r->hash) ? wr_hash_key(r->hash) : 1;
+	int added = add_id(c, id, content);
+	if (added >= 0) return added;
+	return wr_fail(err, WR_E_NOMEM, "verify: out of memory at seq %lld", (long long)r->seq);
+}
+
+int wr_check_seen(wr_check *c, const wr_receipt *r, wr_err *err)
+{
+	uint64_t content;
+	return remember(c, r, &content, err) < 0 ? -1 : add_parent(c, r, err);
+}
+
+/* The id was there before; 1: it was not, -1: out of memory. */
+static int seen_before(wr_check *c, const wr_receipt *r, const wr_line *line, int64_t number,
+                       wr_err *err)
+{
+	uint64_t hash = wr_hash_key(r->hash) ? wr_hash_key(r->hash) : 1, before;
+	int added = remember(c, r, &before, err);
+	if (added) return added;
 	bool same = before == hash;
 	bool in_place = r->seq == c->expect && follows_tip(c, r);
 	c->report->duplicates++;
 	(void)invalid(c, same ? WR_AN_DUPLICATE : WR_AN_EQUIVOCATION, r, line, number,
 	              same ? "the same receipt once more" : "a receipt_id that another receipt has");
-	return in_place && move_on(c, r, err) ? -1 : 0;
+	if (in_place) move_on(c, r);
+	return 0;
 }
 
-static int out_of_place(wr_check *c, const wr_receipt *r, const wr_line *line, int64_t number,
-                        wr_err *err)
+static void out_of_place(wr_check *c, const wr_receipt *r, const wr_line *line, int64_t number)
 {
 	bool here = r->seq == c->expect;
 	bool fork = wr_keyset_has(&c->parents, wr_hash_key(r->prev_hash));
@@ -304,14 +326,13 @@ static int out_of_place(wr_check *c, const wr_receipt *r, const wr_line *line, i
 		uint8_t other[WR_HASH_LEN];
 		bool keep = fork && c->tip_count > 0;
 		memcpy(other, c->tips[0], WR_HASH_LEN);
-		if (move_on(c, r, err)) return -1;
+		move_on(c, r);
 		if (keep) memcpy(c->tips[c->tip_count++], other, WR_HASH_LEN);
 	} else if (fork && r->seq == c->expect - 1 && c->tip_count > 0) {
 		/* Either branch may go on from here. */
 		memcpy(c->tips[1], r->hash, WR_HASH_LEN);
 		c->tip_count = 2;
 	}
-	return 0;
 }
 
 static int check_receipt(wr_check *c, const wr_receipt *r, const wr_line *line, int64_t number,
@@ -330,14 +351,16 @@ static int check_receipt(wr_check *c, const wr_receipt *r, const wr_line *line, 
 		bool in_place = r->seq == c->expect && follows_tip(c, r);
 		c->report->orphaned++;
 		(void)invalid(c, WR_AN_ORPHAN, r, line, number, "a receipt of another chain");
-		return in_place ? move_on(c, r, err) : 0;
+		if (in_place) move_on(c, r);
+		return 0;
 	}
 	if (r->seq == c->expect && follows_tip(c, r)) return accept(c, r, line, number, err);
 	if (r->seq > c->expect) {
 		if (!explained(c, r->seq)) say_gap(c, r->seq, number, line->at);
 		return accept(c, r, line, number, err);
 	}
-	return out_of_place(c, r, line, number, err);
+	out_of_place(c, r, line, number);
+	return 0;
 }
 
 int wr_check_line(wr_check *c, const wr_line *line, int64_t number, wr_err *err)
@@ -348,7 +371,8 @@ int wr_check_line(wr_check *c, const wr_line *line, int64_t number, wr_err *err)
 	wr_receipt_fault fault = line->ended && !line->overlong
 	                             ? wr_receipt_parse(&r, line->text, line->len, true, &why)
 	                             : WR_RF_NOT_CANONICAL;
-	if (fault == WR_RF_OK) return check_receipt(c, &r, line, number, err);
+	if (fault == WR_RF_OK)
+		return check_receipt(c, &r, line, number, err) ? -1 : add_parent(c, &r, err);
 	if (fault == WR_RF_HASH)
 		say_hash(c, &r, line, number);
 	else

@@ -46,6 +46,10 @@ void wr_check_free(wr_check *c);
 void wr_chain_check_file(wr_check *c, const char *name, int64_t segment);
 /* wr_check_line takes a line that is not a torn end. -1: out of memory. */
 WR_CHECKED int wr_check_line(wr_check *c, const wr_line *line, int64_t number, wr_err *err);
+/* wr_check_seen takes a receipt for one that was before, and says nothing of it: only its id and
+ * its parent are remembered. -1: out of memory. */
+WR_CHECKED int wr_check_seen(wr_check *c, const wr_receipt *r, wr_err *err);
+void wr_check_id(const wr_receipt *r, uint8_t out[static 16]);
 /* wr_check_torn says a torn end: no break of integrity. */
 void wr_check_torn(wr_check *c, const wr_line *line, int64_t number, int64_t bytes);
 /* wr_check_short takes an unfinished line of a file that once was longer. */

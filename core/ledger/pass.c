@@ -165,7 +165,8 @@ static void join_tail(pass *p, const wr_chunk *k)
 		return;
 	}
 	if (wr_part_live(p->parts, k->part)) return;
-	int64_t number = p->part_began ? p->part_line + (c->expect - p->part_seq) : 1;
+	int64_t before = k->part == 0 ? p->parts->line : 0;
+	int64_t number = p->part_began ? p->part_line + (c->expect - p->part_seq) : 1 + before;
 	wr_check_torn(c, &line, number, part->size - k->tail_at);
 }
 
@@ -333,7 +334,8 @@ int wr_pass(wr_check *c, const wr_parts *parts, const wr_pass_opts *opts, wr_sus
 	          .want = c->attest.have_file ? c->attest.file.size : -1,
 	          .at = parts->at,
 	          .clean = true,
-	          .linked = parts->at == 0};
+	          .linked = parts->at == 0 || parts->known};
+	if (parts->known) memcpy(p.last_hash, parts->tip, WR_HASH_LEN);
 	if (read_name(c, parts, err)) return -1;
 	if (pthread_mutex_init(&p.mutex, NULL)) return wr_fail(err, WR_E_NOMEM, "verify: no mutex");
 	if (pthread_cond_init(&p.turned, NULL)) {

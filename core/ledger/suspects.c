@@ -79,9 +79,32 @@ void wr_suspects_keep(wr_suspects *s, uint64_t high, uint64_t low,
 	              wr_keyset_add(&s->parents, wr_hash_key(hash));
 }
 
+int wr_suspects_add_id(wr_suspects *s, const uint8_t id[static 16])
+{
+	uint64_t none = 0;
+	return wr_idset_add(&s->ids, id, &none) < 0 ? -1 : 0;
+}
+
+int wr_suspects_add_parent(wr_suspects *s, uint64_t key)
+{
+	return wr_keyset_add(&s->parents, key);
+}
+
+bool wr_suspects_full(const wr_suspects *s)
+{
+	return s->ids.count >= s->max || s->parents.count >= s->max;
+}
+
+void wr_suspects_clear(wr_suspects *s)
+{
+	wr_idset_free(&s->ids);
+	wr_keyset_free(&s->parents);
+	s->too_many = false;
+}
+
 bool wr_suspects_any(const wr_suspects *s)
 {
-	return s->ids.count > 0 || s->too_many;
+	return s->ids.count > 0 || s->parents.count > 0 || s->too_many;
 }
 
 bool wr_suspects_too_many(const wr_suspects *s)

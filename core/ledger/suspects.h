@@ -23,6 +23,11 @@ bool wr_suspects_id(wr_suspects *s, uint64_t high, uint64_t low);
 void wr_suspects_keep(wr_suspects *s, uint64_t high, uint64_t low,
                       const uint8_t prev[static WR_HASH_LEN],
                       const uint8_t hash[static WR_HASH_LEN]);
+/* For who knows by other means which they are: -1 is out of memory, full is `max` of one kind. */
+WR_CHECKED int wr_suspects_add_id(wr_suspects *s, const uint8_t id[static 16]);
+WR_CHECKED int wr_suspects_add_parent(wr_suspects *s, uint64_t key);
+bool wr_suspects_full(const wr_suspects *s);
+void wr_suspects_clear(wr_suspects *s);
 bool wr_suspects_any(const wr_suspects *s);
 /* wr_suspects_too_many: it was more than may be kept; then these answers are worth nothing. */
 bool wr_suspects_too_many(const wr_suspects *s);

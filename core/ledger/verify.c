@@ -17,6 +17,7 @@
 #include "ledger/fs.h"
 #include "ledger/pass.h"
 #include "ledger/store.h"
+#include "ledger/window.h"
 #include "warroom/clock.h"
 #include "warroom/io.h"
 #include "warroom/text.h"
@@ -24,7 +25,7 @@
 #define PROGRESS_EVERY ((int64_t)1 << 20)
 #define CHUNK_BYTES    ((size_t)1 << 20)
 #define CHUNK_LEAST    ((size_t)1 << 10)
-#define SUSPECTS_MAX   ((size_t)1 << 18) /* some 24 MiB in all */
+#define SUSPECTS_MAX   ((size_t)1 << 18) /* some 24 MiB in all, and 16 for window.c */
 #define CHAINS_KEPT    1000
 
 typedef struct run {
@@ -33,6 +34,7 @@ typedef struct run {
 	int64_t total, done, told;
 	int64_t first_broken; /* index of the first chain that is not fine, -1 none */
 	size_t skipped;       /* chains with nothing to check: they end before `since` */
+	wr_window *window;    /* of the careful reading; NULL: none is needed */
 } run;
 
 /* One chain to verify. */
@@ -114,7 +116,8 @@ static int read_part(run *v, wr_check *c, const wr_parts *parts, size_t i, wr_er
 		c->file_began = true;
 	}
 	while ((rc = wr_lines_next(&lines, &line, err)) > 0) {
-		rc = take_line(v, c, parts, i, &line, lines.number, err);
+		rc = v->window ? wr_window_reach(v->window, c, i, line.at, err) : 0;
+		if (rc == 0) rc = take_line(v, c, parts, i, &line, lines.number, err);
 		if (rc == 0 && v->opts.cancel && atomic_load(v->opts.cancel))
 			rc = wr_fail(err, WR_E_CANCELLED, "verify: cancelled");
 		if (rc) break;
@@ -230,14 +233,26 @@ static void forget(wr_verify_report *r, const wr_verify_report *before)
 	r->anomalies = anomalies;
 }
 
-static int check_carefully(run *v, wr_check *c, const subject *s, wr_suspects *suspects,
-                           wr_err *err)
+/* Ids and parents are looked up among the suspects; if these are too many, in windows. */
+static int check_carefully(run *v, wr_check *c, const subject *s, wr_suspects **suspects,
+                           const wr_pass_opts *opts, wr_err *err)
 {
+	bool keep_all = v->opts.suspects_max == SIZE_MAX;
 	for (size_t i = 0; i < s->parts.count; i++) v->total += s->parts.items[i].size;
 	if (begin_check(v, c, s, err)) return -1;
-	c->suspects = wr_suspects_too_many(suspects) ? NULL : suspects;
+	c->suspects = keep_all ? NULL : *suspects;
 	c->attest.each = true;
-	return read_carefully(v, c, &s->parts, err);
+	int rc = 0;
+	if (!keep_all && wr_suspects_too_many(*suspects)) {
+		wr_suspects_free(*suspects);
+		*suspects = c->suspects = NULL;
+		rc = wr_window_open(&v->window, &s->parts, v->opts.suspects_max, opts, &v->total, err);
+	}
+	if (rc == 0) rc = read_carefully(v, c, &s->parts, err);
+	wr_window_close(v->window);
+	v->window = NULL;
+	c->suspects = NULL;
+	return rc;
 }
 
 /* Only the last segment has space laid out behind its receipts. */
@@ -267,12 +282,13 @@ static int check_subject(run *v, const subject *s, wr_err *err)
 	bool clean = false;
 	wr_suspects *suspects = wr_suspects_new(v->opts.suspects_max);
 	int rc = suspects ? begin_check(v, &c, s, err) : wr_fail(err, WR_E_NOMEM, "verify: no memory");
-	if (rc == 0) rc = wr_pass(&c, &s->parts, &opts, suspects, &clean, err);
+	bool fast = v->opts.suspects_max != SIZE_MAX;
+	if (rc == 0 && fast) rc = wr_pass(&c, &s->parts, &opts, suspects, &clean, err);
 	clean = rc == 0 && clean && ends_in_lines(&s->parts);
 	if (rc == 0 && !clean) {
 		wr_check_free(&c);
 		forget(v->report, &before);
-		rc = check_carefully(v, &c, s, suspects, err);
+		rc = check_carefully(v, &c, s, &suspects, &opts, err);
 	}
 	if (rc == 0) want_attested(v, &c, s);
 	if (rc == 0 && s->end_only && c.ok)

@@ -79,7 +79,8 @@ typedef struct wr_verify_opts {
 	void *ctx;
 	size_t chunk_bytes;  /* read at once by a thread; 0: 1 MiB */
 	size_t suspects_max; /* ids and parents kept of a chain that is out of order; 0: 2^18. If there
-	                        are more, all of the chain's are kept, and memory grows with it */
+	                        are more, the chain is read in as many windows as it takes. SIZE_MAX:
+	                        reads every line carefully and keeps all, to compare with */
 } wr_verify_opts;
 
 /* wr_ledger_verify_with is wr_ledger_verify with options (NULL: the defaults). Memory is bounded,

@@ -306,8 +306,8 @@ static void many(const char *what, found (*damage)(void))
 	X(orphan)                                                                                      \
 	X(duplicate)                                                                                   \
 	X(equivocation)                                                                                \
-	X(fork_in_chain) X(rewritten) X(other_mark) X(foul_signature) X(checkpoint_file)               \
-	    X(unauthorised) X(torn)
+	X(fork_in_chain)                                                                               \
+	X(rewritten) X(other_mark) X(foul_signature) X(checkpoint_file) X(unauthorised) X(torn)
 #define X(kind)                                                                                    \
 	static void many_##kind(void **state)                                                          \
 	{                                                                                              \
@@ -400,32 +400,146 @@ static void hurt(void)
 	wr_buf_free(&line);
 }
 
-static void all_kept(wr_verify_report *out)
+static void verify_so(wr_verify_report *out, wr_verify_opts opts)
 {
-	const wr_verify_opts opts = {.threads = 1, .suspects_max = 1};
 	wr_err err = {0};
 	if (wr_ledger_verify_with(test_dir, &opts, out, &err)) fail_msg("%s", err.msg);
 }
 
+static void must_agree(const char *how, uint64_t seed, const wr_verify_report *a,
+                       const wr_verify_report *b)
+{
+	bool same = a->anomaly_count == b->anomaly_count && a->valid == b->valid &&
+	            a->checked == b->checked && a->orphaned == b->orphaned && a->forks == b->forks &&
+	            a->duplicates == b->duplicates && a->bytes == b->bytes &&
+	            a->segments == b->segments && a->ok == b->ok &&
+	            a->last_attested_seq == b->last_attested_seq &&
+	            a->last_consistent_seq == b->last_consistent_seq;
+	for (size_t i = 0; same && i < a->anomaly_count; i++)
+		same = memcmp(&a->anomalies[i], &b->anomalies[i], sizeof *a->anomalies) == 0;
+	if (!same) fail_msg("seed %llu, %s: two ways, two answers", (unsigned long long)seed, how);
+}
+
+/* At hashing speed, with all ids and parents kept, and with room for a few at a time. */
 static void in_every_way(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 1; seed <= 400; seed++) {
-		wr_verify_report other;
+		wr_verify_report all, few;
 		fresh(seed);
 		for (size_t n = 1 + pick(&s, 5); n > 0; n--) hurt();
 		if (pick(&s, 2)) s.mark.count = 0;
 		smith_save(&s, names());
 		verify_it();
-		all_kept(&other);
-		bool same = other.anomaly_count == report.anomaly_count && other.valid == report.valid &&
-		            other.checked == report.checked &&
-		            other.last_attested_seq == report.last_attested_seq &&
-		            other.last_consistent_seq == report.last_consistent_seq;
-		for (size_t i = 0; same && i < other.anomaly_count; i++)
-			same = memcmp(&other.anomalies[i], &report.anomalies[i], sizeof *other.anomalies) == 0;
-		if (!same) fail_msg("seed %llu: two ways, two answers", (unsigned long long)seed);
-		wr_verify_free(&other);
+		verify_so(&all, (wr_verify_opts){.threads = 1, .suspects_max = SIZE_MAX});
+		verify_so(&few, (wr_verify_opts){.threads = 2, .suspects_max = 1 + pick(&s, 6)});
+		must_agree("the fast one", seed, &all, &report);
+		must_agree("windows", seed, &all, &few);
+		wr_verify_free(&all);
+		wr_verify_free(&few);
+		teardown_smith();
+	}
+}
+
+/* Most of the chain comes again, whole or forged: there are many windows, and each has some that
+ * were in an earlier one. */
+static void many_suspects(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 60; seed++) {
+		wr_verify_report all, few;
+		fresh(seed);
+		size_t count = s.count;
+		for (size_t i = 0; i < count; i++) {
+			wr_buf line = WR_BUF_INIT(1u << 16);
+			size_t at = 1 + pick(&s, s.count - 1);
+			wr_buf_add(&line, s.line[i], s.len[i]);
+			shift_cuts(at - 1, 1);
+			smith_insert(&s, at, &line, (int64_t)i, s.hash[i]);
+			wr_buf_free(&line);
+			if (s.count > 20 && pick(&s, 3) == 0)
+				insert_forged(s.count - 1, 1 + pick(&s, 19), pick(&s, 2), pick(&s, 2));
+		}
+		s.mark.count = 0;
+		smith_save(&s, names());
+		verify_so(&all, (wr_verify_opts){.threads = 1, .suspects_max = SIZE_MAX});
+		assert_true(all.duplicates > 5);
+		for (size_t max = 1; max < 64; max *= 2) {
+			verify_so(&few, (wr_verify_opts){.threads = 2, .suspects_max = max});
+			must_agree("windows", seed, &all, &few);
+			wr_verify_free(&few);
+		}
+		wr_verify_free(&all);
+		teardown_smith();
+	}
+}
+
+/* Times that fall are no damage, whatever room there is; each reading is told of. */
+static void falling_times(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 60; seed++) {
+		wr_verify_report few;
+		fresh(seed);
+		for (size_t i = 0; i < s.count / 2; i++) {
+			item *a = &s.items[i], *b = &s.items[s.count - 1 - i];
+			char id[sizeof a->id];
+			memcpy(id, a->id, sizeof id);
+			memcpy(a->id, b->id, sizeof id);
+			memcpy(b->id, id, sizeof id);
+		}
+		free(s.note);
+		s.note = NULL;
+		smith_forge(&s, 0);
+		smith_mark(&s);
+		smith_save(&s, names());
+		verify_so(&few, (wr_verify_opts){.threads = 1, .suspects_max = 1 + pick(&s, 6)});
+		if (!few.ok || few.anomaly_total || few.valid != (int64_t)s.count) {
+			verify_it();
+			const found none = {WR_AN_TORN, -1, NULL, false};
+			explain("falling times", seed, &none);
+		}
+		wr_verify_free(&few);
+		teardown_smith();
+	}
+}
+
+/* From a receipt on: the same answers fast and carefully; what is good is read only once. */
+static void since(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 300; seed++) {
+		wr_verify_report all, fast, few;
+		int64_t most = 0;
+		fresh(seed);
+		bool good = seed % 3 == 0;
+		for (size_t n = good ? 0 : 1 + pick(&s, 3); n > 0; n--) hurt();
+		if (pick(&s, 2)) s.mark.count = 0;
+		smith_save(&s, names());
+		if (pick(&s, 2)) append_bytes(segment_file(made_names[s.cuts - 1]), "{\"torn", 6);
+		wr_verify_opts opts = {.threads = 1, .since_seq = 1 + (int64_t)pick(&s, s.count - 2)};
+		opts.suspects_max = SIZE_MAX;
+		verify_so(&all, opts);
+		opts.suspects_max = 1 + pick(&s, 6);
+		verify_so(&few, opts);
+		opts.suspects_max = 0;
+		opts.threads = 1 + (unsigned)pick(&s, 3);
+		opts.chunk_bytes = 1024 + pick(&s, 3000);
+		opts.progress = see_total;
+		opts.ctx = &most;
+		verify_so(&fast, opts);
+		must_agree("fast, since", seed, &all, &fast);
+		must_agree("windows, since", seed, &all, &few);
+		if (good) {
+			int64_t bytes = 0;
+			for (size_t k = 0; k < s.cuts; k++) bytes += file_size(segment_file(made_names[k]));
+			assert_true(fast.ok && fast.anomaly_total == fast.torn);
+			assert_int_equal(fast.valid, (int64_t)s.count - opts.since_seq);
+			assert_int_equal(most, bytes);
+		}
+		wr_verify_free(&all);
+		wr_verify_free(&fast);
+		wr_verify_free(&few);
 		teardown_smith();
 	}
 }
@@ -438,6 +552,9 @@ int main(void)
 	    KINDS(X)
 #undef X
 	        LEDGER_TEST(in_every_way),
+	    LEDGER_TEST(many_suspects),
+	    LEDGER_TEST(falling_times),
+	    LEDGER_TEST(since),
 	    LEDGER_TEST(laid_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
