@@ -36,7 +36,7 @@ static bool ends_in(const char *name, const char *suffix)
 
 typedef struct search {
 	const char *root, *suffix;
-	bool hidden;
+	bool hidden, strange;
 } search;
 
 static int search_dir(wr_files *f, const search *s, const char *below, int depth, wr_err *err);
@@ -49,7 +49,9 @@ static int look_at(wr_files *f, const search *s, const char *name, int depth, wr
 	/* What vanishes while it is listed was not there. */
 	if (lstat(path, &st)) return errno == ENOENT ? 0 : wr_fs_fail(err, "examine", path);
 	if (S_ISDIR(st.st_mode)) return depth > 0 ? search_dir(f, s, name, depth - 1, err) : 0;
-	return S_ISREG(st.st_mode) && ends_in(name, s->suffix) ? wr_files_add(f, name, err) : 0;
+	bool wanted =
+	    s->strange ? !S_ISREG(st.st_mode) : S_ISREG(st.st_mode) && ends_in(name, s->suffix);
+	return wanted ? wr_files_add(f, name, err) : 0;
 }
 
 static int search_dir(wr_files *f, const search *s, const char *below, int depth, wr_err *err)
@@ -78,16 +80,27 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-int wr_files_list(wr_files *out, const char *dir, const char *suffix, bool hidden, wr_err *err)
+static int find(wr_files *out, const search *s, wr_err *err)
 {
-	const search s = {.root = dir, .suffix = suffix, .hidden = hidden};
 	*out = (wr_files){0};
-	if (search_dir(out, &s, "", WR_FILES_DEPTH, err)) {
+	if (search_dir(out, s, "", WR_FILES_DEPTH, err)) {
 		wr_files_free(out);
 		return -1;
 	}
 	wr_files_sort(out);
 	return 0;
+}
+
+int wr_files_list(wr_files *out, const char *dir, const char *suffix, bool hidden, wr_err *err)
+{
+	const search s = {.root = dir, .suffix = suffix, .hidden = hidden};
+	return find(out, &s, err);
+}
+
+int wr_files_strange(wr_files *out, const char *dir, wr_err *err)
+{
+	const search s = {.root = dir, .suffix = "", .hidden = true, .strange = true};
+	return find(out, &s, err);
 }
 
 void wr_files_sort(wr_files *f)

@@ -18,6 +18,8 @@ typedef struct wr_files {
  * unless `hidden`. */
 WR_CHECKED int wr_files_list(wr_files *out, const char *dir, const char *suffix, bool hidden,
                              wr_err *err);
+/* wr_files_strange finds what is neither a regular file nor a directory. */
+WR_CHECKED int wr_files_strange(wr_files *out, const char *dir, wr_err *err);
 WR_CHECKED int wr_files_add(wr_files *f, const char *name, wr_err *err);
 void wr_files_sort(wr_files *f);
 void wr_files_free(wr_files *f);

@@ -151,6 +151,20 @@ static int all_are_listed(const char *dir, const listed *list, size_t count, wr_
 	return rc;
 }
 
+/* A link or a device has no content of its own that could be listed. */
+static int none_is_strange(const char *dir, wr_err *err)
+{
+	wr_files files;
+	char shown[200];
+	if (wr_files_strange(&files, dir, err)) return -1;
+	int rc = files.count == 0
+	             ? 0
+	             : wr_fail(err, WR_E_CORRUPT, "%s is no regular file and not in " WR_MANIFEST_NAME,
+	                       wr_sanitise_to(shown, sizeof shown, files.names[0]));
+	wr_files_free(&files);
+	return rc;
+}
+
 static int check_text(const char *dir, wr_buf *text, wr_err *err)
 {
 	size_t lines = 0, count = 0;
@@ -165,6 +179,7 @@ static int check_text(const char *dir, wr_buf *text, wr_err *err)
 	}
 	if (count) qsort(list, count, sizeof *list, by_listed_name);
 	if (rc == 0) rc = all_are_listed(dir, list, count, err);
+	if (rc == 0) rc = none_is_strange(dir, err);
 	free(list);
 	return rc;
 }
