@@ -51,8 +51,9 @@ typedef struct joining {
 	/* writing */
 	wr_buf out;
 	int fd;
-	int64_t segment, bytes; /* being written */
-	bool fresh;             /* this import made the file */
+	int64_t segment, bytes;   /* being written */
+	uint8_t put[WR_HASH_LEN]; /* the last one written, or before the first */
+	bool fresh;               /* this import made the file */
 } joining;
 
 /* ---- one receipt more, wherever it is from ---- */
@@ -150,6 +151,20 @@ static int read_ledger(joining *j, wr_err *err)
 
 static int put_line(joining *j, const wr_receipt *r, wr_err *err);
 
+static int changed(const joining *j, wr_err *err)
+{
+	return wr_fail(err, WR_E_CONFLICT, "%s: the receipts changed while they were imported",
+	               j->x->chain);
+}
+
+/* The second reading need not find what the first one did. */
+static int put_checked(joining *j, const wr_receipt *r, wr_err *err)
+{
+	if (memcmp(r->prev_hash, j->put, WR_HASH_LEN) != 0) return changed(j, err);
+	memcpy(j->put, r->hash, WR_HASH_LEN);
+	return put_line(j, r, err);
+}
+
 /* `write`: it was all right before. */
 static int take(joining *j, const wr_receipt *r, bool write, wr_err *err)
 {
@@ -172,7 +187,7 @@ static int take(joining *j, const wr_receipt *r, bool write, wr_err *err)
 		               "different ways",
 		               chain, (long long)r->seq);
 	}
-	if (write) return put_line(j, r, err);
+	if (write) return put_checked(j, r, err);
 	if (memcmp(r->prev_hash, j->tip, WR_HASH_LEN) != 0)
 		return wr_fail(err, r->seq == j->count ? WR_E_CONFLICT : WR_E_CORRUPT,
 		               "%s: seq %lld does not follow the receipt before it", chain,
@@ -181,17 +196,23 @@ static int take(joining *j, const wr_receipt *r, bool write, wr_err *err)
 	return add_leaf(j, r, err);
 }
 
+/* What grew meanwhile is for the next import. */
+static bool has_all(const joining *j, bool write)
+{
+	return write && j->next == j->tree.end;
+}
+
 static int read_export(joining *j, bool write, wr_err *err)
 {
 	int rc = 0;
 	j->next = -1;
-	for (size_t i = 0; i < j->files.count && rc == 0; i++) {
+	for (size_t i = 0; i < j->files.count && rc == 0 && !has_all(j, write); i++) {
 		wr_lines lines;
 		wr_line line;
 		wr_receipt r;
 		int got;
 		if (wr_lines_open(&lines, j->files.names[i], 0, -1, err)) return -1;
-		while (rc == 0 && (got = wr_lines_next(&lines, &line, err)) != 0) {
+		while (rc == 0 && !has_all(j, write) && (got = wr_lines_next(&lines, &line, err)) != 0) {
 			rc = got < 0 ? -1 : parse(j, &line, &r, err);
 			if (rc == 0)
 				rc = take(j, &r, write, err);
@@ -322,7 +343,9 @@ static int put_mark(joining *j, wr_err *err)
 static int write_chain(joining *j, wr_err *err)
 {
 	if (j->x->added == 0) return 0;
+	if (j->count > 0) memcpy(j->put, j->hashes + (size_t)(j->count - 1) * WR_HASH_LEN, WR_HASH_LEN);
 	int rc = read_export(j, true, err);
+	if (rc == 0 && memcmp(j->put, j->tip, WR_HASH_LEN) != 0) rc = changed(j, err);
 	if (rc == 0) rc = close_segment(j, err);
 	if (rc) {
 		undo(j);
@@ -441,11 +464,14 @@ static int chains_of_file(const char *path, wr_files *out, wr_err *err)
 static int copy_beside(import *im, const char *name, size_t max, wr_err *err)
 {
 	char from[PATH_MAX], to[PATH_MAX];
+	struct stat st, there;
 	wr_buf text = WR_BUF_INIT(max);
 	if (wr_path_join(from, sizeof from, im->opts->from, name, err) ||
 	    wr_path_join(to, sizeof to, im->opts->into, name, err))
 		return -1;
-	if (!im->is_dir || access(from, F_OK) != 0 || access(to, F_OK) == 0) return 0;
+	if (!im->is_dir || lstat(from, &st) != 0 || lstat(to, &there) == 0) return 0;
+	/* Where a link leads need not be the export's to give. */
+	if (!S_ISREG(st.st_mode)) return wr_fail(err, WR_E_INVALID, "%.300s: not a regular file", from);
 	int rc = wr_read_file(&text, from, max, WR_ANY, err);
 	if (rc == 0) rc = wr_write_file(to, wr_buf_cstr(&text), text.len, 0640, err);
 	wr_buf_free(&text);

@@ -271,12 +271,94 @@ static void test_goes_on(void **state)
 	history_free(&h);
 }
 
+typedef struct growing {
+	const history *h;
+	int fd;
+} growing;
+
+static void *grow_on(void *ctx)
+{
+	const growing *g = ctx;
+	const struct timespec pace = {.tv_nsec = 20000};
+	for (size_t i = 20; i < g->h->count; i++) {
+		wr_buf line = WR_BUF_INIT(WR_LINE_MAX);
+		wr_err err;
+		history_text(g->h, i, i + 1, "\n", &line);
+		assert_int_equal(wr_write_all(g->fd, line.data, line.len, &err), 0);
+		wr_buf_free(&line);
+		(void)nanosleep(&pace, NULL);
+	}
+	return NULL;
+}
+
+/* What grows while it is read goes in as far as it was checked, and the rest with the next one. */
+static void test_growing(void **state)
+{
+	(void)state;
+	history h;
+	pthread_t thread;
+	char path[512];
+	int64_t count = 0;
+	history_init(&h, CHAIN_NAME);
+	history_grow(&h, LINES_MAX - 1, NULL, 0);
+	(void)snprintf(path, sizeof path, "%s", in_dir("lines"));
+	history_file(&h, 0, 20, "\n", path);
+	assert_int_equal(mkdir(in_dir("l"), 0750), 0);
+	growing g = {.h = &h, .fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)};
+	assert_true(g.fd >= 0);
+	assert_int_equal(pthread_create(&thread, NULL, grow_on, &g), 0);
+	while (count < (int64_t)h.count) {
+		wr_import_report r;
+		wr_verify_report v;
+		wr_err err = {0};
+		const wr_import_opts o = opts_of("lines");
+		if (wr_import(&o, &r, &err)) {
+			/* a line half written */
+			if (!strstr(err.msg, "does not end")) fail_msg("%s", err.msg);
+			continue;
+		}
+		count = r.chains[0].count;
+		wr_import_free(&r);
+		assert_int_equal(wr_ledger_verify(in_dir("l"), &v, NULL, NULL, &err), 0);
+		if (!v.ok) fail_msg("%s", v.anomalies[0].text);
+		assert_int_equal(v.checked, count);
+		wr_verify_free(&v);
+	}
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	(void)close(g.fd);
+	history_free(&h);
+}
+
+/* An export has no links, and none is followed: what it names need not be the export's. */
+static void test_links(void **state)
+{
+	(void)state;
+	history h;
+	wr_import_report r;
+	wr_err err = {0};
+	history_init(&h, CHAIN_NAME);
+	history_grow(&h, 30, NULL, 0);
+	history_ledger(&h, "src", 0, 30, 0, NULL);
+	export_from("src", "e", 0);
+	spit(in_dir("secret"), "root:x\n", 7);
+	assert_int_equal(symlink("../secret", in_dir("e/allowed_signers")), 0);
+	const wr_import_opts o = opts_of("e");
+	for (int listed = 1; listed >= 0; listed--) {
+		assert_int_equal(wr_import(&o, &r, &err), -1);
+		assert_int_equal(err.code, listed ? WR_E_CORRUPT : WR_E_INVALID);
+		assert_int_not_equal(access(in_dir("l/allowed_signers"), F_OK), 0);
+		(void)unlink(in_dir("e/" WR_MANIFEST_NAME));
+	}
+	history_free(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    LEDGER_TEST(test_joins),   LEDGER_TEST(test_files_of_lines),
 	    LEDGER_TEST(test_refused), LEDGER_TEST(test_exports_that_lie),
-	    LEDGER_TEST(test_goes_on),
+	    LEDGER_TEST(test_goes_on), LEDGER_TEST(test_growing),
+	    LEDGER_TEST(test_links),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
