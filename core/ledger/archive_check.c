@@ -18,6 +18,7 @@ typedef struct walk {
 	int64_t next;              /* seq that follows; -1: whatever comes first */
 	uint8_t hash[WR_HASH_LEN]; /* of the one before */
 	int64_t seen;              /* greatest seq in this export, -1 */
+	uint8_t last[WR_HASH_LEN]; /* its hash */
 	char chain[128];
 } walk;
 
@@ -32,6 +33,12 @@ static int bad(walk *w, const char *fmt, ...)
 	(void)wr_sanitise_to(w->row->text, sizeof w->row->text, raw);
 	w->row->ok = false;
 	return -1;
+}
+
+static int not_next(walk *w, const wr_receipt *r)
+{
+	return bad(w, "receipt %lld does not follow on the one before: its prev_hash is another",
+	           (long long)r->seq);
 }
 
 static int take(walk *w, const wr_line *line, const char *name)
@@ -50,16 +57,20 @@ static int take(walk *w, const wr_line *line, const char *name)
 	bool known = w->next >= 0 && r.seq < w->next;
 	if (w->seen >= 0 && r.seq != w->seen + 1)
 		return bad(w, "receipt %lld follows on %lld", (long long)r.seq, (long long)w->seen);
+	if (w->seen < 0 && r.seq != w->row->entry.first_seq)
+		return bad(w, "it begins with receipt %lld, its name says %lld", (long long)r.seq,
+		           (long long)w->row->entry.first_seq);
+	/* What the export before has too is proven by its links up to the one that is compared. */
+	if (w->seen >= 0 && memcmp(r.prev_hash, w->last, WR_HASH_LEN) != 0) return not_next(w, &r);
 	w->seen = r.seq;
+	memcpy(w->last, r.hash, WR_HASH_LEN);
 	if (known && r.seq != w->next - 1) return 0;
 	if (known) {
 		if (memcmp(r.hash, w->hash, WR_HASH_LEN) != 0)
 			return bad(w, "receipt %lld is another than in the export before", (long long)r.seq);
 		return 0;
 	}
-	if (w->next >= 0 && memcmp(r.prev_hash, w->hash, WR_HASH_LEN) != 0)
-		return bad(w, "receipt %lld does not follow on the one before: its prev_hash is another",
-		           (long long)r.seq);
+	if (w->next >= 0 && memcmp(r.prev_hash, w->hash, WR_HASH_LEN) != 0) return not_next(w, &r);
 	memcpy(w->hash, r.hash, WR_HASH_LEN);
 	w->next = r.seq + 1;
 	w->report->receipts++;

@@ -2,6 +2,7 @@
  * from one export to the next. */
 #include "fixture.h"
 
+#include "ledger/scan.h"
 #include "warroom/archive.h"
 
 #define HOUR_US INT64_C(3600000000)
@@ -388,6 +389,61 @@ static void another_ledger(void **state)
 	wr_archive_report_free(&r);
 }
 
+/* Line `n` of a text says something else, with a hash that is right. */
+static void forge_line(char *text, int n)
+{
+	uint8_t hash[WR_HASH_LEN];
+	char hex[WR_HEX_LEN];
+	while (n-- > 0) text = strchr(text, '\n') + 1;
+	size_t len = strcspn(text, "\n"), e_len = len - WR_HASH_TAIL;
+	char *digit = strstr(text, "\"timestamp\":\"") + strlen("\"timestamp\":\"2026-01-25T12:40:15.");
+	*digit = *digit == '1' ? '2' : '1';
+	char kept = text[e_len - 1];
+	text[e_len - 1] = '}';
+	wr_leaf_hash(hash, text, e_len);
+	text[e_len - 1] = kept;
+	wr_hex(hex, hash, WR_HASH_LEN);
+	memcpy(text + len - 2 - (WR_HEX_LEN - 1), hex, WR_HEX_LEN - 1);
+}
+
+/* The manifest is made anew: only the receipts themselves can tell. */
+static void forged_within(void **state)
+{
+	(void)state;
+	add(10);
+	wr_archive_made a = day(0, 0), b = day(1, 1);
+	wr_archive_report r;
+	wr_err err = {0};
+	wr_buf text;
+	char path[700], dir[512];
+	assert_true(a.entry.last_seq > 3 && b.entry.last_seq > a.entry.last_seq);
+	/* One that the export before has as well, in the later one. */
+	(void)snprintf(dir, sizeof dir, "%s", in_export(&b.entry, ""));
+	(void)snprintf(path, sizeof path, "%s",
+	               in_export(&b.entry, CHAIN_NAME "/00000000000000000001.jsonl"));
+	slurp(&text, path);
+	forge_line(text.data, 1);
+	spit(path, text.data, text.len);
+	assert_int_equal(wr_manifest_write(dir, &err), 0);
+	r = check(1, 0);
+	assert_non_null(strstr(r.rows[1].text, "prev_hash"));
+	wr_archive_report_free(&r);
+	wr_buf_free(&text);
+	remove_tree(dir);
+	/* Without its beginning, under the same name. */
+	(void)snprintf(dir, sizeof dir, "%s", in_export(&a.entry, ""));
+	(void)snprintf(path, sizeof path, "%s",
+	               in_export(&a.entry, CHAIN_NAME "/00000000000000000000.jsonl"));
+	slurp(&text, path);
+	const char *second = strchr(text.data, '\n') + 1;
+	spit(path, second, text.len - (size_t)(second - text.data));
+	assert_int_equal(wr_manifest_write(dir, &err), 0);
+	r = check(1, 0);
+	assert_non_null(strstr(r.rows[0].text, "begins"));
+	wr_archive_report_free(&r);
+	wr_buf_free(&text);
+}
+
 static void single(void **state)
 {
 	(void)state;
@@ -411,7 +467,7 @@ int main(void)
 	    cmocka_unit_test(due),         cmocka_unit_test(names),     LEDGER_TEST(one_after_another),
 	    LEDGER_TEST(a_crash_after_it), LEDGER_TEST(a_crash_within), LEDGER_TEST(found_but_damaged),
 	    LEDGER_TEST(damaged_ledger),   LEDGER_TEST(retention),      LEDGER_TEST(what_is_wrong),
-	    LEDGER_TEST(another_ledger),   LEDGER_TEST(single),
+	    LEDGER_TEST(another_ledger),   LEDGER_TEST(single),         LEDGER_TEST(forged_within),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
