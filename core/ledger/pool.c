@@ -429,10 +429,36 @@ static bool same_place(const char *a, const char *b)
 	return strncmp(a, b, n) == 0 && !strchr(b + n, '/');
 }
 
+/* A link is not followed; if receipts may be behind it, they are not left out silently either. */
+static int none_is_strange(const wr_source *s, wr_err *err)
+{
+	wr_files files;
+	char path[PATH_MAX], shown[300];
+	struct stat st;
+	int rc = 0;
+	if (wr_files_strange(&files, s->path, err)) return -1;
+	for (size_t i = 0; i < files.count && rc == 0; i++) {
+		const char *name = files.names[i];
+		size_t len = strlen(name);
+		if (*name == '.' || strstr(name, "/.")) continue;
+		rc = wr_path_join(path, sizeof path, s->path, name, err);
+		bool matters = rc == 0 && ((len > 6 && strcmp(name + len - 6, ".jsonl") == 0) ||
+		                           (stat(path, &st) == 0 && S_ISDIR(st.st_mode)));
+		if (matters)
+			rc = wr_fail(err, WR_E_INVALID,
+			             "%s of the %s is neither a file nor a directory and was not read: put "
+			             "what it leads to there, or take it away",
+			             wr_sanitise_to(shown, sizeof shown, name), s->name);
+	}
+	wr_files_free(&files);
+	return rc;
+}
+
 static int read_dir(wr_pool *p, wr_source *s, wr_err *err)
 {
 	wr_files files;
-	int rc = read_beside(p, s, err);
+	int rc = none_is_strange(s, err);
+	if (rc == 0) rc = read_beside(p, s, err);
 	if (rc || wr_files_list(&files, s->path, ".jsonl", false, err)) return -1;
 	for (size_t i = 0; i < files.count && rc == 0; i++) {
 		char path[PATH_MAX], chain[128];
@@ -443,7 +469,12 @@ static int read_dir(wr_pool *p, wr_source *s, wr_err *err)
 		r.placed = r.segment >= 0 && chain_of(name, chain);
 		if (r.placed) r.chain = chain_index(p, chain, err);
 		if (r.placed && r.chain < 0) rc = -1;
-		if (r.chain == CHAINS_MAX) continue;
+		if (r.chain == CHAINS_MAX && p->chain_count == CHAINS_MAX && chain_ok(chain))
+			rc = wr_fail(err, WR_E_LIMIT,
+			             "more than %d chains, and %s of the %s is one more: which changelog has "
+			             "so many?",
+			             CHAINS_MAX, chain, s->name);
+		if (r.chain == CHAINS_MAX && rc == 0) continue;
 		if (rc == 0) rc = wr_path_join(path, sizeof path, s->path, name, err);
 		if (rc == 0) rc = read_file(&r, path, err);
 	}

@@ -494,6 +494,73 @@ static void test_beside(void **state)
 	history_free(&h);
 }
 
+/* What a source names and nobody read is not "nothing lost". */
+static void test_passed_over(void **state)
+{
+	(void)state;
+	history h;
+	char segment[512];
+	static const char *const ways[] = {"link", "pipe", "directory"};
+	history_init(&h, CHAIN_NAME);
+	history_grow(&h, 40, NULL, 0);
+	for (size_t i = 0; i < 3; i++) {
+		remove_tree(in_dir("snap"));
+		history_ledger(&h, "snap", 0, 40, 30, NULL);
+		assert_int_equal(unlink(in_ledger("snap", CHAIN_NAME "/head")), 0);
+		(void)snprintf(segment, sizeof segment, "%s",
+		               in_ledger("snap", CHAIN_NAME "/00000000000000000030.jsonl"));
+		if (i == 0) {
+			assert_int_equal(rename(segment, in_dir("elsewhere")), 0);
+			assert_int_equal(symlink("../../../elsewhere", segment), 0);
+		} else if (i == 1) {
+			assert_int_equal(unlink(segment), 0);
+			assert_int_equal(mkfifo(segment, 0600), 0);
+		} else {
+			assert_int_equal(symlink("us-central1", in_dir("snap/us-east1")), 0);
+		}
+		const wr_restore_opts o = opts_of("snap", NULL);
+		outcome r = restore(&o);
+		if (r.rc != -1 || r.err.code != WR_E_INVALID) fail_msg("%s: %d", ways[i], r.rc);
+		assert_int_not_equal(access(in_dir("new"), F_OK), 0);
+		drop(&r);
+	}
+	history_free(&h);
+}
+
+/* A changelog of a great many chains leaves no room for those of the damaged ledger. */
+static void test_too_many_chains(void **state)
+{
+	(void)state;
+	history h;
+	history_init(&h, CHAIN_NAME);
+	history_grow(&h, 3, NULL, 0);
+	history_ledger(&h, "snap", 0, 3, 0, NULL);
+	history_free(&h);
+	for (int i = 0; i < 1100; i++) {
+		char name[32];
+		(void)snprintf(name, sizeof name, "us-east1/s%d", i);
+		history_init(&h, name);
+		history_grow(&h, 1, NULL, 0);
+		wr_buf text = WR_BUF_INIT(WR_LINE_MAX);
+		history_text(&h, 0, 1, "\n", &text);
+		if (i == 0) spit(in_dir("log"), "", 0);
+		append_bytes(in_dir("log"), text.data, text.len);
+		wr_buf_free(&text);
+		if (i == 1099) history_ledger(&h, "damaged", 0, 1, 0, NULL);
+		history_free(&h);
+	}
+	char log[512];
+	(void)snprintf(log, sizeof log, "%s", in_dir("log"));
+	const char *const logs[] = {log};
+	wr_restore_opts o = opts_of("snap", "damaged");
+	o.changelogs = logs;
+	o.changelog_count = 1;
+	outcome r = restore(&o);
+	assert_int_equal(r.rc, -1);
+	assert_int_equal(r.err.code, WR_E_LIMIT);
+	drop(&r);
+}
+
 /* ---- forks ---- */
 
 /* a and b go different ways after receipt 99; `sign` 1: a is signed, 2: b, 3: both. */
@@ -988,6 +1055,7 @@ int main(void)
 	    LEDGER_TEST(test_snapshot_states),  LEDGER_TEST(test_all_segments_gone),
 	    LEDGER_TEST(test_places),           LEDGER_TEST(test_all_chains),
 	    LEDGER_TEST(test_engine_key),       LEDGER_TEST(test_beside),
+	    LEDGER_TEST(test_passed_over),      LEDGER_TEST(test_too_many_chains),
 	    LEDGER_TEST(test_fork_signed),      LEDGER_TEST(test_fork_undecided),
 	    LEDGER_TEST(test_fork_at_the_root), LEDGER_TEST(test_rewritten),
 	    LEDGER_TEST(test_repeated_id),      LEDGER_TEST(test_full_disk),
