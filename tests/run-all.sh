@@ -27,7 +27,7 @@ trap 'rm -f "$demo_out"' EXIT
 demo_start=$(date +%s)
 tests/demo/test_auto.sh "$build" >"$demo_out" 2>&1 &
 demo=$!
-for t in tests/ledger/agree.sh tests/ledger/restore.sh tests/cli/test_*.sh tests/engine/engine.sh tests/tui/test_*.sh; do
+for t in tests/ledger/agree.sh tests/ledger/forge.py tests/ledger/restore.sh tests/cli/test_*.sh tests/engine/engine.sh tests/tui/test_*.sh; do
 	[ -x "$t" ] && run "${t#tests/}" "$t" "$build"
 done
 run lab tests/lab/lab.sh "$build"

@@ -22,6 +22,9 @@ def parse(raw):  # a receipt, the hash it carries and the hash it has; ValueErro
     if not ok or r["v"] != 1: raise ValueError("not a receipt in its canonical form")
     datetime.datetime.fromisoformat(r["timestamp"][:-1])
     return r, m[2].decode(), hashlib.sha256(b"\0" + e).hexdigest()
+def regular(path, no=OSError):  # a file to read: no FIFO, which would hang, and no link to elsewhere
+    if os.path.islink(path) or not os.path.isfile(path): raise no(f"{path}: not a regular file")
+    return open(path, "rb")
 def torn(raw): return b"\0" in raw or not (raw.endswith(b"\n") or re.match(LINE + b".", raw, re.S))
 def node(right, left): return hashlib.sha256(b"\1" + left + right).digest()  # RFC 6962
 def add(tree, leaf, n): return add(tree, node(leaf, tree.pop()), n // 2) if n % 2 else tree.append(leaf)
@@ -33,10 +36,9 @@ def check(files, chain, expect, mark, note=(0, b"")):
     def say(kind, text): print(count.update([kind, "anomaly"]) or kind, chain, f"seq {expect} {path}:{number}:", text)
     def see(given, at):  # a checkpoint where there are `at` receipts
         if given[0] != at or leaves == at > 0 and functools.reduce(node, tree[::-1]) != given[1]: say("fork", given)
-    for path in files:
-        at = 0
+    for path, at in ((f, 0) for f in files):
         if mark is not None and not (damaged or path.endswith(f"/{expect:020}.jsonl")): say("gap", "file's name")
-        for number, raw in enumerate(open(path, "rb"), 1):
+        for number, raw in enumerate(regular(path), 1):
             begin, at = at, at + len(raw)
             if path == files[-1] and torn(raw) and (not mark or (path, begin) >= mark["last"][:2]): break
             count["checked"] += 1
@@ -49,10 +51,9 @@ def check(files, chain, expect, mark, note=(0, b"")):
             elif r["chain"] != chain: say("orphan", f"of chain {r['chain']}")
             elif seq < expect or prev not in tips and seq == expect: say("fork" if prev in parents else "orphan", prev)
             else:
-                count["valid"] += 1
                 if seq > expect and not damaged: say("gap", f"found seq {seq}")
                 if r["operation"] == "checkpoint_signed": see(signed(str(r.get("checkpoint"))), seq)
-                leaves = seq + 1 if leaves == seq else -1
+                count["valid"], leaves = count["valid"] + 1, seq + 1 if leaves == seq else -1
                 if leaves > 0: add(tree, bytes.fromhex(real), seq)
                 if note[0] == seq + 1: see(note, seq + 1)
                 if mark and mark["count"] == seq + 1 and mark["last"] != (path, at, real): say("fork", "the mark's")
@@ -60,21 +61,20 @@ def check(files, chain, expect, mark, note=(0, b"")):
             ids.add(r["receipt_id"]), parents.add(prev)
     if max(note[0], mark["count"] if mark else 0) > (expect or 0): say("truncated", "shorter than it was")
 def check_dir(path, chain):
-    text, note = (open(f).read() if os.path.exists(f := path + n) else "" for n in ("/head", "/checkpoint"))
-    mark = json.loads(text or "{}")
-    if text and canonical(mark) + "\n" != text: raise ValueError
+    small = (path + "/head", path + "/checkpoint")
+    text, note = (regular(f, ValueError).read().decode() if os.path.lexists(f) else "" for f in small)
+    if canonical(mark := json.loads(text or "{}")) + "\n" != (text or "{}\n"): raise ValueError
     if mark: mark["last"] = f"{path}/{mark['segment']:020}.jsonl", mark["bytes"], mark["hash"]
     check(sorted(glob.glob(glob.escape(path) + "/*.jsonl")), chain, 0, mark, signed(note) if note else (0, b""))
 top = sys.argv[1].rstrip("/") if len(sys.argv) == 2 else sys.exit(print(__doc__) or 2)
 chains = {d for d in glob.glob(glob.escape(top) + "/*/*") if glob.glob(glob.escape(d) + "/*[dl]")}
 try:
-    if os.path.isfile(top): check([top], None, None, None)
+    if os.path.isfile(top): check([os.path.realpath(top)], None, None, None)
     elif glob.glob(glob.escape(top) + "/*.jsonl"): check_dir(top, None)
     elif not chains: sys.exit(print(f"{top}: no receipts here", file=sys.stderr) or 2)
     for d in sorted(chains): check_dir(d, "/".join(d.split("/")[-2:]))
 except OSError as e: sys.exit(print(e, file=sys.stderr) or 2)
 except (ValueError, KeyError, TypeError): count["anomaly"] += 1 + bool(print("corrupt    the mark"))
 count["invalid"] = count["checked"] - count["valid"]
-for key, name in SUMMARY.items(): print(f"{name}: {count[key]:,}")
-print("Unauthorised steps: not checked\nChain integrity:", "BROKEN ✗" if count["anomaly"] else "VERIFIED ✓")
-sys.exit(count["anomaly"] > 0)
+print(*(f"{name}: {count[key]:,}" for key, name in SUMMARY.items()), "Unauthorised steps: not checked", sep="\n")
+sys.exit(print("Chain integrity:", "BROKEN ✗" if count["anomaly"] else "VERIFIED ✓") or count["anomaly"] > 0)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Forgeries: what somebody with write access to a ledger's directory may try, and what `warroom ledger
-verify` must say. usage: forge.py BUILD; needs BUILD/warroom and BUILD/tools/ledger/mksigned."""
+verify` must say; of files that are none, the verifier in Python as well. usage: forge.py BUILD; needs BUILD/warroom."""
 import glob, hashlib, json, os, random, shutil, signal, subprocess, sys, tempfile, time
 BUILD = sys.argv[1] if len(sys.argv) == 2 else sys.exit(__doc__)
 TOP, CHAIN = tempfile.mkdtemp(prefix="wr-forge."), "us-central1/ops"
@@ -15,6 +15,13 @@ def expect(want, name, ledger, *options):
     if got not in (want if isinstance(want, tuple) else (want,)):
         failed += 1
         print(f"{name}: expected exit {want}, got {got}\n{said[:600]}")
+def expect_of_python(want, name, ledger):
+    global failed, tried
+    got, said = run(sys.executable, os.path.dirname(os.path.abspath(__file__)) + "/../verify_ledger.py", ledger)
+    tried += 1
+    if got != want:
+        failed += 1
+        print(f"{name}, in Python: expected exit {want}, got {got}\n{said[:600]}")
 def fill(ledger, count=60):
     return [f"{BUILD}/tools/ledger/mksigned", ledger, f"{TOP}/key", str(count), "word"]
 def segments(ledger): return sorted(glob.glob(f"{ledger}/{CHAIN}/0*.jsonl"))
@@ -83,7 +90,14 @@ def files():
             path = f"{ledger}/{CHAIN}/{name}"
             if os.path.exists(path): os.remove(path)
             make(path)
-            expect((1, 2), f"a {kind} as {name}", ledger)
+            want = 2 if name.endswith(".jsonl") else 1
+            expect(want, f"a {kind} as {name}", ledger)
+            expect_of_python(want, f"a {kind} as {name}", ledger)
+    ledger, names = fresh()
+    os.rename(names[1], f"{TOP}/moved")
+    os.symlink(f"{TOP}/moved", names[1])
+    expect(2, "a segment that is a link to itself, moved", ledger)
+    expect_of_python(2, "a segment that is a link to itself, moved", ledger)
     ledger, names = fresh()
     open(f"{ledger}/{CHAIN}/more.jsonl", "w").write("{}\n")
     expect(1, "a file that is no segment", ledger)
@@ -120,6 +134,10 @@ def live():
         p.wait()
         expect(0, "killed", ledger)
 try:
+    root = os.path.dirname(os.path.abspath(__file__)) + "/../.."
+    code, said = run("make", "--no-print-directory", "-C", root, f"BUILD={os.path.abspath(BUILD)}",
+                     f"{os.path.abspath(BUILD)}/tools/ledger/mksigned")
+    if code: sys.exit(said)
     for part in history, files, since, live: part()
 finally:
     shutil.rmtree(TOP)
