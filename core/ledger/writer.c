@@ -575,7 +575,7 @@ static void ring(wr_ledger *l, uint32_t cohort)
 	(void)syscall(SYS_futex, &bell->rung, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-/* Whom the last batch answered are back at once, as a rule: waiting a little until most are makes
+/* Whom the last batch answered are back at once, as a rule: waiting a little until some are makes
  * one sync do for many, and the rest come while it runs. Call with the mutex held. */
 static void gather(wr_ledger *l, size_t answered)
 {
@@ -587,7 +587,7 @@ static void gather(wr_ledger *l, size_t answered)
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000;
 	}
-	l->wanted = crowd * 5 / 8;
+	l->wanted = crowd / 4;
 	while (l->queued < l->wanted && !l->closing)
 		if (pthread_cond_timedwait(&l->work, &l->mutex, &until) == ETIMEDOUT) break;
 	l->wanted = SIZE_MAX;
