@@ -108,7 +108,51 @@ static void mind_gap(walk *w)
 	w->next = -1;
 }
 
-static void check_export(walk *w, const char *dir)
+/* 1: the receipt is in this file. */
+static int find_in_file(const char *dir, const char *name, int64_t seq,
+                        uint8_t hash[static WR_HASH_LEN])
+{
+	char path[PATH_MAX];
+	wr_lines lines;
+	wr_line line;
+	wr_receipt r;
+	int found = 0;
+	if (wr_path_join(path, sizeof path, dir, name, NULL) ||
+	    wr_lines_open(&lines, path, 0, -1, NULL))
+		return 0;
+	while (!found && wr_lines_next(&lines, &line, NULL) > 0) {
+		if (wr_receipt_parse(&r, line.text, line.len, true, NULL) != WR_RF_OK) break;
+		found = r.seq == seq;
+		if (found) memcpy(hash, r.hash, WR_HASH_LEN);
+	}
+	wr_lines_close(&lines);
+	return found;
+}
+
+/* An export that ends before another one did: its last receipt is in that as well. */
+static int compare_end(walk *w, const char *archive)
+{
+	uint8_t hash[WR_HASH_LEN];
+	char dir[PATH_MAX];
+	wr_files files;
+	for (const wr_archive_row *a = w->report->rows; a < w->row; a++) {
+		int found = 0;
+		if (!a->ok || a->entry.first_seq > w->seen || a->entry.last_seq < w->seen) continue;
+		if (wr_path_join(dir, sizeof dir, archive, a->entry.name, NULL) ||
+		    wr_files_list(&files, dir, ".jsonl", false, NULL))
+			continue;
+		for (size_t i = 0; i < files.count && !found; i++)
+			found = find_in_file(dir, files.names[i], w->seen, hash);
+		wr_files_free(&files);
+		if (found && memcmp(hash, w->last, WR_HASH_LEN) != 0)
+			return bad(w, "receipt %lld is another than in %.80s", (long long)w->seen,
+			           a->entry.name);
+		if (found) return 0;
+	}
+	return 0;
+}
+
+static void check_export(walk *w, const char *archive, const char *dir)
 {
 	wr_files files;
 	wr_err err = {0};
@@ -127,8 +171,9 @@ static void check_export(walk *w, const char *dir)
 	for (size_t i = 0; i < files.count && rc == 0; i++) rc = read_file(w, dir, files.names[i]);
 	wr_files_free(&files);
 	if (rc == 0 && w->seen != w->row->entry.last_seq)
-		(void)bad(w, "it ends with receipt %lld, its name says %lld", (long long)w->seen,
-		          (long long)w->row->entry.last_seq);
+		rc = bad(w, "it ends with receipt %lld, its name says %lld", (long long)w->seen,
+		         (long long)w->row->entry.last_seq);
+	if (rc == 0 && w->seen < w->next - 1) (void)compare_end(w, archive);
 }
 
 /* `path` itself may be an export. */
@@ -181,7 +226,7 @@ int wr_archive_verify(const char *path, wr_archive_report *out, wr_err *err)
 		w.row = &out->rows[out->count++];
 		w.row->entry = all[i];
 		if (wr_path_join(one, sizeof one, dir, all[i].name, NULL) == 0)
-			check_export(&w, one);
+			check_export(&w, dir, one);
 		else
 			(void)bad(&w, "its path is too long");
 		out->failed += !w.row->ok;

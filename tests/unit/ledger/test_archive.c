@@ -414,7 +414,7 @@ static void forged_within(void **state)
 	wr_archive_made a = day(0, 0), b = day(1, 1);
 	wr_archive_report r;
 	wr_err err = {0};
-	wr_buf text;
+	wr_buf text, honest;
 	char path[700], dir[512];
 	assert_true(a.entry.last_seq > 3 && b.entry.last_seq > a.entry.last_seq);
 	/* One that the export before has as well, in the later one. */
@@ -422,13 +422,31 @@ static void forged_within(void **state)
 	(void)snprintf(path, sizeof path, "%s",
 	               in_export(&b.entry, CHAIN_NAME "/00000000000000000001.jsonl"));
 	slurp(&text, path);
+	slurp(&honest, path);
 	forge_line(text.data, 1);
 	spit(path, text.data, text.len);
 	assert_int_equal(wr_manifest_write(dir, &err), 0);
 	r = check(1, 0);
 	assert_non_null(strstr(r.rows[1].text, "prev_hash"));
 	wr_archive_report_free(&r);
+	/* In all of it, and it ends before the export before does. */
+	wr_archive_entry within = b.entry;
+	const char *third = strchr(strchr(text.data, '\n') + 1, '\n') + 1;
+	remove_tree(dir);
+	within.last_seq = 2;
+	(void)snprintf(within.name, sizeof within.name, "%.16s-%020d-%020d", b.entry.name, 1, 2);
+	(void)snprintf(dir, sizeof dir, "%s", in_export(&within, ""));
+	assert_int_equal(wr_mkdirs(in_export(&within, CHAIN_NAME), 0750, &err), 0);
+	for (int changed = 0; changed < 2; changed++) {
+		spit(in_export(&within, CHAIN_NAME "/00000000000000000001.jsonl"),
+		     changed ? text.data : honest.data, (size_t)(third - text.data));
+		assert_int_equal(wr_manifest_write(dir, &err), 0);
+		r = check(changed ? 1 : 0, 0);
+		if (changed) assert_non_null(strstr(r.rows[1].text, "receipt 2 is another than in"));
+		wr_archive_report_free(&r);
+	}
 	wr_buf_free(&text);
+	wr_buf_free(&honest);
 	remove_tree(dir);
 	/* Without its beginning, under the same name. */
 	(void)snprintf(dir, sizeof dir, "%s", in_export(&a.entry, ""));
