@@ -22,6 +22,7 @@
 /* The shortest receipt: so many can have been in unreadable bytes at most. */
 #define RECEIPT_MIN 256
 
+WR_PRINTF(4, 0)
 static void say(wr_check *c, wr_anomaly_kind kind, const wr_attest_place *at, const char *fmt,
                 va_list args)
 {

@@ -32,7 +32,7 @@ typedef struct wr_check {
 	wr_mark mark;                 /* count 0: none */
 	wr_suspects *suspects;        /* of this chain; NULL: all ids and parents are kept, in: */
 	wr_idset ids;
-	wr_keyset parents;
+	wr_keyset parents;       /* of all receipts before */
 	wr_authorise *authorise; /* NULL: not checked */
 	wr_attest attest;
 } wr_check;

@@ -84,7 +84,8 @@ typedef struct wr_verify_opts {
 } wr_verify_opts;
 
 /* wr_ledger_verify_with is wr_ledger_verify with options (NULL: the defaults). Memory is bounded,
- * whatever the ledger's size: a few MiB for each thread and 32 MiB at most for a damaged chain. */
+ * whatever the ledger's size: a few MiB for each thread, and then 44 MiB at most for a damaged
+ * chain. */
 WR_CHECKED int wr_ledger_verify_with(const char *path, const wr_verify_opts *opts,
                                      wr_verify_report *out, wr_err *err);
 /* wr_approval_check: does this approval_recorded stand by itself, as verification judges it: a

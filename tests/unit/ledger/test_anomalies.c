@@ -256,7 +256,7 @@ static found checkpoint_file(void)
 {
 	size_t bit = pick(&s, strlen(s.note) * 8);
 	s.note[bit / 8] = (char)(s.note[bit / 8] ^ (1 << bit % 8));
-	if (s.note[bit / 8] == '\0') s.note[bit / 8] = ' ';
+	if (s.note[bit / 8] == '\0') s.note[bit / 8] = '_'; /* it was a space, say */
 	smith_save(&s, names());
 	return (found){WR_AN_CORRUPT, -1, "checkpoint", false};
 }
