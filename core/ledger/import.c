@@ -53,7 +53,6 @@ typedef struct joining {
 	int fd;
 	int64_t segment, bytes;   /* being written */
 	uint8_t put[WR_HASH_LEN]; /* the last one written, or before the first */
-	bool fresh;               /* this import made the file */
 } joining;
 
 /* ---- one receipt more, wherever it is from ---- */
