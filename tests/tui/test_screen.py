@@ -91,7 +91,7 @@ def fill_first(t, reason=None):
     if reason:
         t.type(reason)
         t.wait(reason)
-        t.enter()
+        t.keys("Enter")
     t.wait("read aloud", "passphrase of")
 
 
@@ -100,11 +100,11 @@ def sign(t, region, secret):
         t.type(region)
         t.until(lambda s: any("type the" in line and region in line.split("type the", 1)[1] for line in s.splitlines()),
                 "the typed region")
-        t.enter()
+        t.keys("Enter")
     t.type(secret)
     t.wait("(typed blind)")
     assert secret not in t.text(), "the passphrase shows"
-    t.enter()
+    t.keys("Enter")
 
 
 @case
@@ -173,7 +173,7 @@ def filter_shows_what_matches(w):
     t.keys("w", "/")
     t.type("quotas")
     t.keys("BSpace")
-    t.enter()
+    t.keys("Enter")
     t.until(lambda s: "/quota: " in s and "residency" not in s, "the filtered list")
     t.keys("Escape")
     t.wait("runbook")
@@ -287,7 +287,7 @@ def refusals_are_said(w):
     t.wait("say why in a few words")
     t.type("because")
     t.wait("because")
-    t.enter()
+    t.keys("Enter")
     t.wait("O-TEST: this engine denies denials")
     t.keys("Escape")
     t.wait("cancelled; nothing was signed")
@@ -307,14 +307,14 @@ def engine_that_lies_gets_no_signature(w):
     t.keys("Enter")
     t.type("look first")
     t.wait("look first")
-    t.enter()
+    t.keys("Enter")
     t.wait("does not say what was asked; nothing was")
     e.lie = "words"
     t.keys("Enter")
     t.wait("firewood-garlic-squadron-vivid-tumbler-team")
     t.type(PASSPHRASES["alice"])
     t.wait("(typed blind)")
-    t.enter()
+    t.keys("Enter")
     t.wait("not accepted: the engine asks to sign something else")
     assert not e.signed
 
@@ -340,7 +340,7 @@ def pasted_lines_sign_nothing(w):
     t.wait("type it: what is pasted was not read")
     t.type("europe-west1")
     t.wait("europe-west1    ")
-    t.enter()
+    t.keys("Enter")
     t.paste(PASSPHRASES["alice"] + "\n")
     t.wait("(typed blind)")
     t.keys("PPage")
