@@ -15,6 +15,7 @@
 
 /* Room for the longest line, its newline, and a good part of the next. */
 #define LINES_BUF ((size_t)256 << 10)
+#define REFRESHES 1000 /* of one line: each is one write that went on meanwhile */
 #define SECTOR    512
 
 /* ---- segments ---- */
@@ -252,7 +253,29 @@ static int blank_rest(const wr_lines *r, int64_t at, bool *blank, wr_err *err)
 	return 0;
 }
 
-int wr_lines_next(wr_lines *r, wr_line *out, wr_err *err)
+/* Reads once more what is in the buffer. A writer fills laid out space while it is read, and no
+ * page is promised to be seen before the next one: zero bytes in a line may only be old. */
+static int refresh(wr_lines *r, bool *changed, wr_err *err)
+{
+	char part[4096];
+	size_t got;
+	*changed = false;
+	for (size_t i = r->start; i < r->end; i += got) {
+		size_t want = r->end - i < sizeof part ? r->end - i : sizeof part;
+		if (read_at(r, part, want, r->offset + (int64_t)(i - r->start), &got, err)) return -1;
+		if (got == 0) { /* cut off meanwhile */
+			r->end = i;
+			*changed = true;
+			break;
+		}
+		if (memcmp(r->buf + i, part, got) == 0) continue;
+		memcpy(r->buf + i, part, got);
+		*changed = true;
+	}
+	return 0;
+}
+
+static int next_line(wr_lines *r, wr_line *out, bool *again, wr_err *err)
 {
 	const char *newline = NULL;
 	size_t searched = 0;
@@ -267,12 +290,18 @@ int wr_lines_next(wr_lines *r, wr_line *out, wr_err *err)
 	}
 	size_t have = r->end - r->start;
 	r->eof = false; /* a file that grows may be asked again */
-	if (have == 0) return 0;
+	if (have == 0) return *again = false, 0;
 	if (r->buf[r->start] == '\0') {
 		bool blank;
 		if (blank_rest(r, r->offset, &blank, err)) return -1;
-		if (blank) return 0;
+		if (blank) return *again = false, 0;
 	}
+	if (*again &&
+	    memchr(r->buf + r->start, '\0', newline ? (size_t)(newline - r->buf) - r->start : have)) {
+		if (refresh(r, again, err)) return -1;
+		if (*again) return 0;
+	}
+	*again = false;
 	r->number++;
 	*out = (wr_line){.at = r->offset, .text = r->buf + r->start, .ended = newline != NULL};
 	if (!newline && have > WR_LINE_MAX) return skip_rest(r, out, err) ? -1 : 1;
@@ -281,6 +310,15 @@ int wr_lines_next(wr_lines *r, wr_line *out, wr_err *err)
 	r->start += (size_t)out->bytes;
 	r->offset += out->bytes;
 	return 1;
+}
+
+int wr_lines_next(wr_lines *r, wr_line *out, wr_err *err)
+{
+	for (int tries = 0;; tries++) {
+		bool again = tries < REFRESHES;
+		int rc = next_line(r, out, &again, err);
+		if (rc != 0 || !again) return rc;
+	}
 }
 
 /* Pages that never reached the disk read as zeros: from the end of what was there before or from
