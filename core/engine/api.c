@@ -200,9 +200,9 @@ static enum MHD_Result hand_over(api *a, struct MHD_Connection *c, request *r)
 	                        "the engine is busy; try again");
 }
 
-static const char *const known_paths[] = {"/v1/state", "/v1/version",  "/v1/why",
-                                          "/v1/plan",  "/v1/receipts", "/v1/challenge",
-                                          "/v1/sign",  "/v1/audit",    "/v1/archive", NULL};
+static const char *const known_paths[] = {
+    "/v1/state",     "/v1/version", "/v1/why",   "/v1/plan",    "/v1/receipts",
+    "/v1/challenge", "/v1/sign",    "/v1/audit", "/v1/archive", NULL};
 
 static bool path_known(const char *path)
 {

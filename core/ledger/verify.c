@@ -388,7 +388,7 @@ static int list_parts(wr_parts *p, wr_err *err)
 	if (wr_segment_list(p->dir, &seqs, &count, err)) return -1;
 	p->items = calloc(count ? count : 1, sizeof *p->items);
 	if (!p->items) rc = wr_fail(err, WR_E_NOMEM, "verify: out of memory");
-	for (size_t i = 0; seqs && i < count && rc == 0; i++) {
+	for (size_t i = 0; seqs && p->items && i < count && rc == 0; i++) {
 		char path[PATH_MAX];
 		p->items[i].segment = seqs[i];
 		p->count = i + 1;

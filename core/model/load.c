@@ -171,7 +171,8 @@ static void load_ledger(wr_loader *l, wr_map *top)
 	c->partition = default_partition(c);
 	c->stream = "ops";
 	c->engine_key = resolved(l, "engine.key");
-	if (n != NULL && wr_map_open(&m, l, n, "dir, partition, stream, engine_key, foreign, export, anchor")) {
+	if (n != NULL &&
+	    wr_map_open(&m, l, n, "dir, partition, stream, engine_key, foreign, export, anchor")) {
 		c->ledger_dir = wr_get_path(&m, "dir", "ledger");
 		c->partition = wr_get_name(&m, "partition", c->partition);
 		c->stream = wr_get_name(&m, "stream", "ops");

@@ -48,8 +48,8 @@ static void random_runbook(lab *l)
 static bool in_effect[FO_STEPS]; /* by step */
 static bool ruled_on[FO_STEPS];  /* two people said something about it: from then on it is theirs */
 static char as_planned[WR_HEX_LEN]; /* steps_hash: nothing changes the configuration here */
-static int over[FO_STEPS][2];    /* by step and direction: attempts that can do nothing any more */
-static size_t looked_at;         /* receipts that the truth was held against */
+static int over[FO_STEPS][2]; /* by step and direction: attempts that can do nothing any more */
+static size_t looked_at;      /* receipts that the truth was held against */
 
 static void take_effect(lab *l, const wr_command *c)
 {
