@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "state.h"
 #include "warroom/clock.h"
 #include "warroom/json.h"
 #include "warroom/text.h"
@@ -66,11 +67,6 @@ const char *say_ms(char out[static 24], int64_t ms)
 	return out;
 }
 
-static bool is(const json_t *o, const char *key, const char *value)
-{
-	return !strcmp(wr_json_str(o, key, ""), value);
-}
-
 const char *action_name(const json_t *o)
 {
 	const char *runbook = wr_json_str(o, "runbook", "");
@@ -83,15 +79,6 @@ bool op_is_over(const json_t *op)
 	for (size_t i = 0; i < sizeof open / sizeof *open; i++)
 		if (is(op, "state", open[i])) return false;
 	return true;
-}
-
-static const json_t *step_in(const json_t *op, const char *state, const char *kind)
-{
-	size_t i;
-	json_t *st;
-	json_array_foreach (json_object_get(op, "steps"), i, st)
-		if (is(st, "state", state) && (!kind || is(st, "kind", kind))) return st;
-	return NULL;
 }
 
 static void say_step(const cli *c, const json_t *op)

@@ -9,11 +9,6 @@
 
 #define NUM_MAX INT64_C(1000000000000000) /* in ms 30,000 years */
 
-bool is(const json_t *obj, const char *key, const char *value)
-{
-	return !strcmp(wr_json_str(obj, key, ""), value);
-}
-
 int64_t num(const json_t *obj, const char *key, int64_t dflt)
 {
 	int64_t v = wr_json_int(obj, key, dflt);

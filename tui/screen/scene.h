@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "state.h"
 #include "warroom/json.h"
 #include "widget/draw.h"
 
@@ -56,7 +57,6 @@ const json_t *scene_action(const scene *s);    /* the shown candidate action, or
 const json_t *scene_primary(const scene *s);   /* the region that is primary, or NULL */
 void candidate_id(const json_t *action, char *out, size_t size);
 bool op_over(const json_t *op);
-bool is(const json_t *obj, const char *key, const char *value); /* a string member equals */
 /* A number as it is, clamped so that sums cannot overflow. */
 int64_t num(const json_t *obj, const char *key, int64_t dflt);
 /* Of a live clock in the state: its value now. `up`: it grows. -1 (unknown) stays. */

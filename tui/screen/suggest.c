@@ -4,15 +4,6 @@
 
 #include "screen/scene.h"
 
-static const json_t *step_in(const json_t *op, const char *state, const char *kind)
-{
-	size_t i;
-	json_t *st;
-	json_array_foreach (json_object_get(op, "steps"), i, st)
-		if (is(st, "state", state) && (!kind || is(st, "kind", kind))) return st;
-	return NULL;
-}
-
 static role suggest_waiting(const scene *s, const json_t *op, char *out, size_t size)
 {
 	const json_t *q = json_object_get(op, "quorum");
